@@ -29,6 +29,9 @@ from sandbox.operations import operation_of
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security.encryption import TokenEncryption
+from security.maintenance.documents import MAINTENANCE, PRESENT
+from security.storage.documents import Documents
+from security.storage.protocol import Storage
 from tests.crash.upload_bot import Bot, Moment, Mutant, Order, Step, read_trace
 from tests.stores import store_in, uploads_in
 
@@ -37,6 +40,9 @@ WATCHED: Final = re.compile(
 )
 ACCOUNT: Final = "person0@example.com"
 _PATIENCE_SECONDS: Final = 20
+_LATER_SECONDS: Final = 2 * 86400
+_NUMBERS: Final = re.compile(rf"(?<={re.escape(PRESENT)}bot-)[0-9a-f]+|g?\d+")
+"""In the names of what is kept; a process's is random."""
 _ENDS_BADLY: Final = ("⚠", "⏹", "🔌", "⌛", "♻", "✋")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -148,7 +154,7 @@ class Trial:
 
     async def run(self) -> Found:
         """Send, kill, start again, look."""
-        first, second = self.bots
+        first = self.bots[0]
         config = SandboxConfig(
             folder=self.folder / "world",
             bot_token=BOT_TOKEN,
@@ -171,7 +177,7 @@ class Trial:
             await self._send(sandbox, ann)
             if self.moment is None:
                 return await self._undisturbed(sandbox, ann, first)
-            return await self._disturbed(sandbox, ann, first, second)
+            return await self._disturbed(sandbox, ann, store.storage)
 
     async def _undisturbed(self, sandbox: WatchedSandbox, ann: Person, bot: Bot) -> Found:
         found = Found(met=False)
@@ -181,10 +187,9 @@ class Trial:
         self._look(sandbox, ann, found)
         return found
 
-    async def _disturbed(
-        self, sandbox: WatchedSandbox, ann: Person, first: Bot, second: Bot
-    ) -> Found:
+    async def _disturbed(self, sandbox: WatchedSandbox, ann: Person, storage: Storage) -> Found:
         assert self.moment is not None
+        first, second = self.bots
         found = Found(met=False)
         code = await first.ended(_PATIENCE_SECONDS)
         if code is None or code >= 0:
@@ -193,7 +198,7 @@ class Trial:
         found.losses += self._claims(sandbox, ann)
         if self.moment.forget and sandbox.google is not None:
             sandbox.google.sessions.forget_all(None, unfinished_only=False)
-        self._let_time_pass()
+        self._let_time_pass(storage)
         await self._start(sandbox, second, None)
         await self._settle(ann, found)
         await self._stop(second, found)
@@ -259,11 +264,14 @@ class Trial:
         there = {name for name, _, _ in _in_drive(sandbox)}
         return [f"{name} was said to be in Drive" for name in self._said(ann) - there]
 
-    def _let_time_pass(self) -> None:
-        """What was being written is no save under way any more."""
-        then = time.time() - 3600
+    def _let_time_pass(self, storage: Storage) -> None:
+        """What was being written is no save under way any more, and whoever died is forgotten."""
+        then = time.time() - _LATER_SECONDS
         for path in self.data.rglob("*.tmp"):
             os.utime(path, (then, then))
+        documents = Documents(storage, MAINTENANCE)
+        for name in documents.names(PRESENT):
+            documents.write(name, {**(documents.read(name) or {}), "seen_at": then})
 
     def _look(self, sandbox: Sandbox, ann: Person, found: Found) -> None:
         wanted = sorted((name, c.md5, False) for name, c in self.sending.files.items())
@@ -282,7 +290,9 @@ class Trial:
         if left := [path.name for path in (self.folder / "tmp").rglob("*")]:
             found.losses.append(f"temporary files: {left}")
         names = (str(path.relative_to(self.data)) for path in self.data.rglob("*"))
-        found.kept = frozenset(re.sub(r"g?\d+", "N", name) for name in names)
+        found.kept = frozenset(_NUMBERS.sub("N", name) for name in names)
+        if len(processes := list((self.data / "maintenance").glob(f"{PRESENT}*"))) != 1:
+            found.losses.append(f"{len(processes)} processes are said to be or to have been there")
         if '"handler_failed"' in (log := (self.folder / "log").read_text()):
             found.losses.append(f"a handler failed: {log}")
 
