@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from security.maintenance.documents import ENDED, INCIDENT
+from security.maintenance.processes import moment_of
 from security.maintenance.report import SweepReport
 
 HOLD: Final = "on_hold"
@@ -60,10 +62,11 @@ class Incident:
     seen_by: dict[str, float] = field(default_factory=dict)
     """Where several processes keep one storage: which of them see it, and when each did last."""
 
-    def is_seen_elsewhere(self, process: str, now: float) -> bool:
-        """Whether another process sees it still: one that has died says nothing any more."""
-        seen = self.seen_by.items()
-        return any(name != process and now - at < _SEEN_SECONDS for name, at in seen)
+    def is_seen_elsewhere(self, process: str, now: float, since: float = 0.0) -> bool:
+        """Whether another process sees it still, and has since then: one that has died says nothing
+        any more."""
+        others = [at for name, at in self.seen_by.items() if name != process]
+        return any(at > since and now - at < _SEEN_SECONDS for at in others)
 
     @property
     def over(self) -> bool:
@@ -86,9 +89,13 @@ class Incidents:
         self._process = process
         self._others = frozenset({*others, CLOCK_SKEW})
         self._by_code: dict[str, Incident] = {}
-        self._met: set[str] = set()
+        self._met: dict[str, float] = {}
+        """When it was met last between sweeps, by code."""
         self._ended: dict[str, float] = {}
-        """When that was over of whose end administrators have been told last, by code."""
+        """When that was over of whose end administrators have been told last, by code: by whichever
+        process, where several share what they see."""
+        self._told_over: set[str] = set()
+        """The codes of which that is to be kept."""
         self.changed: set[str] = set()
         """The codes of which something else is to be kept than before."""
 
@@ -101,6 +108,10 @@ class Incidents:
         """Whether trouble of this kind is going on."""
         incident = self._by_code.get(code)
         return incident is not None and not incident.over
+
+    def knows_of_any(self) -> bool:
+        """Whether this process has met trouble of which no sweep of its own has shown the end."""
+        return bool(self._by_code or self._met or self.changed)
 
     def learn(self, report: SweepReport, operator_codes: frozenset[str]) -> None:
         """Open and end incidents by what a sweep saw.
@@ -118,8 +129,9 @@ class Incidents:
             seen[report.ended_by] = seen.get(report.ended_by, 0) + skipped
         if report.held:
             seen[HOLD] = report.held
-        for code in self._met:
-            seen.setdefault(code, 0)
+        for code, at in self._met.items():
+            if at > self._ended.get(code, float("-inf")):  # else it was a part of what is over
+                seen.setdefault(code, 0)
         self._met.clear()
         away = sum(n for code, n in report.results.items() if code in _AWAY)
         answered = report.refreshed + sum(report.results.get(code, 0) for code in _ANSWERS)
@@ -160,7 +172,7 @@ class Incidents:
         however short it was."""
         if not self.is_open(code):
             self.see(code, now, 0)
-        self._met.add(code)
+        self._met[code] = now
 
     def end(self, code: str, now: float) -> None:
         """It is over; whoever was told of it is to be told so."""
@@ -180,7 +192,7 @@ class Incidents:
     def end_of_another(self, code: str, since: float, now: float) -> None:
         """What a process has told of that lives no more to end it; perhaps it has written nothing
         down."""
-        if code not in self._by_code:
+        if code not in self._by_code and since > self._ended.get(code, float("-inf")):
             self._by_code[code] = Incident(code, since, 0, told=True, logged=True)
         self.end(code, now)
 
@@ -210,6 +222,7 @@ class Incidents:
         if incident.until is not None:
             self._by_code.pop(incident.code, None)
             self._ended[incident.code] = incident.until
+            self._told_over.add(incident.code)
         else:
             incident.told = True
         self.changed.add(incident.code)
@@ -221,6 +234,7 @@ class Incidents:
         elif incident.code not in self._by_code:
             self._by_code[incident.code] = incident
             self._ended.pop(incident.code, None)
+            self._told_over.discard(incident.code)
         self.changed.add(incident.code)
 
     def entry_of(self, code: str) -> dict[str, Any] | None:
@@ -236,13 +250,31 @@ class Incidents:
         }
         return {**kept, "seen_by": incident.seen_by} if self._process else kept
 
+    def take_changes(self) -> dict[str, dict[str, Any] | None]:
+        """What is to be kept from now on that has changed, by document; None: nothing."""
+        changes = {INCIDENT + code: self.entry_of(code) for code in self.changed}
+        if self._process:
+            changes |= {ENDED + code: {"at": self._ended[code]} for code in self._told_over}
+        self.changed.clear()
+        self._told_over.clear()
+        return changes
+
     def take_up(self, kept: Mapping[str, Mapping[str, Any]], now: float) -> None:
-        """What the processes together know, by code; what this one has seen since is added to it.
+        """What the processes together know, by document; what this one has seen since is added to
+        it.
 
         Whoever calls has kept the others from telling and changing it.
         """
-        mine = {code: self._by_code.pop(code) for code in list(self._by_code)}
-        for code, entry in kept.items():
+        for name, entry in kept.items():
+            if name.startswith(ENDED):
+                code = name.removeprefix(ENDED)
+                self._ended[code] = max(moment_of(entry), self._ended.get(code, 0.0))
+        mine = {code: one for code, one in self._by_code.items() if not self._was_a_part(one)}
+        self._by_code.clear()
+        for name, entry in kept.items():
+            if not name.startswith(INCIDENT):
+                continue
+            code = name.removeprefix(INCIDENT)
             self.load_entry(code, entry)
             incident, known = self._by_code.get(code), mine.get(code)
             if incident is None:
@@ -268,7 +300,12 @@ class Incidents:
     def _is_told_over(self, incident: Incident, now: float) -> bool:
         """Whether its end was told, and whoever had seen it wrote it down only afterwards."""
         ended = self._ended.get(incident.code, incident.since)
-        return incident.since < ended and not incident.is_seen_elsewhere(self._process, now)
+        return incident.since < ended and not incident.is_seen_elsewhere(self._process, now, ended)
+
+    def _was_a_part(self, incident: Incident) -> bool:
+        """Whether this process has seen nothing of it since its end was told."""
+        ended = self._ended.get(incident.code, incident.since)
+        return incident.since < ended and incident.seen_by.get(self._process, ended) <= ended
 
     def load_entry(self, code: str, kept: Mapping[str, Any]) -> None:
         """What `entry_of` gave; anything else is left out."""

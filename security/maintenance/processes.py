@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from security.maintenance.documents import MAINTENANCE, PROCESS
+from security.maintenance.documents import ENDED, MAINTENANCE, PROCESS
 from security.maintenance.report import SweepReport
 from security.maintenance.written import Whole, Writing
 from security.storage.catalogue import Document
@@ -34,9 +34,11 @@ class ProcessDocuments:
         return [kept for name, kept in self._all() if name != self.own_name]
 
     def forget_old(self) -> None:
-        """Nothing is kept of processes that have swept nothing for a day: they have ended."""
+        """Nothing is kept of processes that have swept nothing for a day: they have ended; nor of
+        trouble that was told to be over as long ago: whoever had seen it knows by now."""
         now = self._storage.now()
         old = [name for name, kept in self._all() if name != self.own_name and _is_old(kept, now)]
+        old += [name for name, kept in self._all(ENDED) if now - moment_of(kept) > _DAY_SECONDS]
         self._writing.write({name: Whole(None) for name in old})
 
     def last_full(self) -> datetime | None:
@@ -45,10 +47,16 @@ class ProcessDocuments:
         moments = [sweep.started_at for sweep in sweeps if sweep.full and not sweep.ended_by]
         return max(moments, default=None)
 
-    def _all(self) -> Iterator[tuple[str, Document]]:
-        for name, stored in self._writing.read(self._storage.names(MAINTENANCE, PROCESS)):
+    def _all(self, prefix: str = PROCESS) -> Iterator[tuple[str, Document]]:
+        for name, stored in self._writing.read(self._storage.names(MAINTENANCE, prefix)):
             if stored is not None and stored.document is not None:
                 yield name, stored.document
+
+
+def moment_of(ended: Mapping[str, Any]) -> float:
+    """When trouble was over that was told to be, in Unix seconds; long ago where it is damaged."""
+    at = ended.get("at")
+    return float(at) if isinstance(at, int | float) else 0.0
 
 
 def _is_old(process: dict[str, Any], now: float) -> bool:

@@ -23,6 +23,7 @@ from security.logs.schema import OPERATOR_FAULTS
 from security.maintenance.documents import (
     ACTIVE,
     EARLIER,
+    ENDED,
     INCIDENT,
     MAINTENANCE,
     OWNER,
@@ -112,7 +113,7 @@ class MaintenanceState:
         if self._is_shared and not dict(self._read(EARLIER)):
             # Of the owners only those who are to be told ahead; others when it is their turn.
             ends = self._storage.find(MAINTENANCE, "ends", "yes")
-            found = (*self._read_all(PROCESS), *self._read_all(INCIDENT), *self._read(ends))
+            found = (*self._read_all(PROCESS, INCIDENT), *self._read(ends))
         else:
             names = self._storage.names(MAINTENANCE)
             found = self._read(names)
@@ -130,8 +131,9 @@ class MaintenanceState:
             if stored is not None and stored.document is not None:
                 yield name, stored.document
 
-    def _read_all(self, prefix: str) -> list[tuple[str, Document]]:
-        return list(self._read(self._storage.names(MAINTENANCE, prefix)))
+    def _read_all(self, *prefixes: str) -> list[tuple[str, Document]]:
+        names = [n for prefix in prefixes for n in self._storage.names(MAINTENANCE, prefix)]
+        return list(self._read(names))
 
     def _upgrade(self, found: dict[str, Document]) -> dict[str, Document]:
         """What is right where documents of an earlier version are there as well.
@@ -174,7 +176,8 @@ class MaintenanceState:
     def may_learn(self, report: SweepReport) -> bool:
         """Whether there is trouble, or was any, that a sweep might have to do with."""
         saw = report.results or report.waiting or report.held or report.ended_by
-        return bool(saw or self.has_incidents or self.incidents.changed or self.watched.sees())
+        knows = self.has_incidents or self.incidents.knows_of_any()
+        return bool(saw or knows or self.watched.sees())
 
     def add(self, report: SweepReport) -> None:
         """Remember what a sweep did."""
@@ -291,10 +294,9 @@ class MaintenanceState:
             OperatorFault: they cannot be listed.
         """
         if self._is_shared:
-            there = dict(await self._workers.read(self._read_all, INCIDENT))
+            there = dict(await self._workers.read(self._read_all, INCIDENT, ENDED))
             kept = self.writing.unwritten_with(INCIDENT) | there  # told of is either
-            codes = {name.removeprefix(INCIDENT): entry for name, entry in kept.items()}
-            self.incidents.take_up(codes, self._storage.now())
+            self.incidents.take_up(kept, self._storage.now())
 
     # Writing down
 
@@ -329,9 +331,7 @@ class MaintenanceState:
             for part in parts:
                 part.changed.clear()
         if incidents:
-            for code in self.incidents.changed:
-                changes[INCIDENT + code] = Whole(self.incidents.entry_of(code))
-            self.incidents.changed.clear()
+            changes |= {n: Whole(kept) for n, kept in self.incidents.take_changes().items()}
         if self.rejections.counts_changed:
             self._written_at = self._storage.now()
             counts = {**self.rejections.counts(), "sweeps": self._dumped}

@@ -9,7 +9,7 @@ import pytest
 
 from processes.wiring import Custody
 from security.credential import Owner
-from security.maintenance.documents import INCIDENT, MAINTENANCE
+from security.maintenance.documents import ENDED, INCIDENT, MAINTENANCE
 from security.maintenance.incidents import CLOCK_SKEW, HOLD
 from security.maintenance.sweep import SweepOptions
 from tests.security.kit import ANN, BOB, World
@@ -358,3 +358,80 @@ async def test_what_a_dead_process_writes_down_late_is_not_over_twice(
     await administrators.after_a_sweep(alive)
     assert administrators.heard == [(code, "begins"), (code, "over")]
     assert alive.storage.names(MAINTENANCE, INCIDENT) == []
+
+
+_AWAY = "database_unreachable"
+
+
+@pytest.mark.parametrize("later", ["one", "other"])
+@pytest.mark.parametrize(
+    "turns",
+    [
+        "one, one, other",
+        "one, other, one",
+        "one, one, other saves, other",
+        "other saves, one, one, other",
+        "other saves, one saves, one, one, other",
+    ],
+)
+async def test_what_two_processes_have_met_is_over_once_whoever_comes_first(
+    processes: Processes, turns: str, later: str
+) -> None:
+    """The storage was away: each has said so, and what Google gave meanwhile was tried until after
+    their sweeps. It is over once, and has not begun again for the one that comes last."""
+    administrators = Administrators()
+    both = {"one": processes.start(), "other": processes.start()}
+    processes.shelf.is_away = True
+    for custody in both.values():
+        await administrators.after_a_sweep(custody)
+        custody.state.unsaved(_AWAY)
+    processes.shelf.is_away = False
+    for turn in turns.split(", "):
+        processes.shelf.tick(0.5)
+        name, _, saves = turn.partition(" ")
+        if saves:
+            await both[name].state.save()
+        else:
+            await administrators.after_a_sweep(both[name])
+    for name in sorted(both, key=lambda name: name == later) * 2:
+        processes.shelf.tick(0.5)
+        await administrators.after_a_sweep(both[name])
+    assert administrators.heard == [(_AWAY, "begins"), (_AWAY, "begins"), (_AWAY, "over")]
+    assert both["one"].storage.names(MAINTENANCE, INCIDENT) == []
+
+
+async def test_trouble_that_is_back_after_its_end_was_told_is_told_again(
+    processes: Processes,
+) -> None:
+    """Though the process that meets it knew of the first one alone."""
+    administrators, one, other = Administrators(), processes.start(), processes.start()
+    processes.shelf.is_away = True
+    for custody in (one, other):
+        await administrators.after_a_sweep(custody)
+    processes.shelf.is_away = False
+    processes.shelf.tick(0.5)
+    await administrators.after_a_sweep(one)
+    processes.shelf.tick(0.5)
+    await administrators.after_a_sweep(other)
+    other.state.unsaved(_AWAY)
+    for _ in range(2):
+        processes.shelf.tick(0.5)
+        await administrators.after_a_sweep(other)
+    first = [(_AWAY, "begins"), (_AWAY, "begins"), (_AWAY, "over")]
+    assert administrators.heard == [*first, (_AWAY, "begins"), (_AWAY, "over")]
+
+
+async def test_that_it_was_told_to_be_over_is_kept_for_a_day(processes: Processes) -> None:
+    """By then every process has looked."""
+    administrators, one = Administrators(), processes.start()
+    processes.shelf.is_away = True
+    await administrators.after_a_sweep(one)
+    processes.shelf.is_away = False
+    await administrators.after_a_sweep(one)
+    assert one.storage.names(MAINTENANCE, ENDED) == [ENDED + _AWAY]
+    processes.shelf.tick(86_300)
+    await processes.start().state.last_full()
+    assert one.storage.names(MAINTENANCE, ENDED) == [ENDED + _AWAY]
+    processes.shelf.tick(200)
+    await processes.start().state.last_full()
+    assert one.storage.names(MAINTENANCE, ENDED) == []
