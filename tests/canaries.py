@@ -41,8 +41,10 @@ V = TypeVar("V")
 
 
 def marker(length: int = 24) -> str:
-    """Something that stands nowhere by accident."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    """Something that stands nowhere by accident, and whose beginning is nowhere taken for the
+    fingerprint of a key, which everybody may see: its first letter is no hexadecimal digit."""
+    first = secrets.choice(_LETTERS.strip("bcdf23456789"))
+    return first + "".join(secrets.choice(_LETTERS) for _ in range(length - 1))
 
 
 def wide_marker(length: int = 8) -> str:
