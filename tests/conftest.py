@@ -49,6 +49,8 @@ LONGEST = (
     *("test_sending.py", "test_uploads.py", "test_updates.py", "test_many_uploads.py"),
     *("test_folders_by_bot.py", "test_odd_updates.py", "test_departments.py", "test_process.py"),
     *("test_stopping.py", "test_marked.py", "test_canary_commands.py", "test_console.py"),
+    *("test_webs.py", "test_races.py", "test_cut_short.py", "test_in_browser.py"),
+    *("test_console_in_browser.py", "test_authorising_processes.py", "test_crash_sql.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
 WAITING = "test_failover.py"
