@@ -232,10 +232,13 @@ async def test_a_storage_that_quotes_data_tells_nobody(looking: Any, kind: str) 
 
 SECRETS: Final = ("key", "code", "cookie", "token", "secret", "csrf", "verifier", "state", "digest")
 PUBLIC: Final = {
-    ("departments/uploads/handed.py", "record.department == owner.key"),
     ("web/site/frame.py", "code == self.texts.language"),
     ("web/site/static.py", "digest == file.digest"),
     ("web/site/settings/routes.py", "client.state != wanted"),
+    (
+        "web/site/settings/assembling.py",
+        "(client.department, client.label) == (code.department, code.label)",
+    ),
 }
 
 
