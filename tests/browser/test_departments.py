@@ -107,6 +107,7 @@ class Panel:
         if script:
             self._page = visit.context.new_page()
             self._page.goto(f"{running.url}/sandbox/control")
+            expect(self._page.locator("#departments")).to_be_in_viewport(ratio=1)
 
     def testing(self, on: bool) -> None:
         if self._page is None:
@@ -145,6 +146,10 @@ def test_an_administrator_authorises_and_revokes(
         person(browser, "departments", locale="zh-TW") as visit,
     ):
         someone = Administrator(visit, running)
+        visit.chat.goto(running.url)  # the first address that is printed
+        expect(visit.chat.locator("#departments-link")).not_to_have_attribute(
+            "hidden", re.compile("")
+        )
         someone.sign_in()
         someone.authorise(AMY)
         someone.sees(AUTHORISED, "authorised")

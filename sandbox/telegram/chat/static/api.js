@@ -16,6 +16,12 @@ async function call(verb, path, body) {
   return answer;
 }
 
+/** Whether departments are served beside the bot. */
+export async function servesDepartments() {
+  const answer = await fetch("/sandbox/control/departments");
+  return answer.ok && Boolean((await answer.json()).url);
+}
+
 export const people = () => call("GET", "/users");
 export const putPerson = (fields) => call("POST", "/users", fields);
 export const setBlocked = (id, on) => call("POST", `/users/${id}/${on ? "block" : "unblock"}`, {});

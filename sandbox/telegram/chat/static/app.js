@@ -147,6 +147,7 @@ async function begin() {
   setUpPeople(become, toggleGroup);
   setUpComposer();
   setUpAttach();
+  void attempt(async () => (byId("departments-link").hidden = !(await api.servesDepartments())));
   state.startCode = new URLSearchParams(location.search).get("start");
   await refreshPeople();
   await become(Number(localStorage.getItem("sandbox-person")) || state.people[0].id);
