@@ -3,12 +3,14 @@ when they are over.
 
 What was told is kept for each, so that a look has only to compare: what goes on and was not told
 has begun, what was told and goes on no more is over. Whatever could not be told is told at the next
-look.
+look. While the storage is away no process can know what another has told: each tells of that, and
+of its end, under one id.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -35,6 +37,7 @@ from security.storage.protocol import Key, Storage, Stored
 LOOKED_EVERY: Final = 60.0
 """Seconds."""
 _CONSOLE: Final = "/console"
+_ID_DIGITS: Final = 16
 State = Literal["opened", "closed"]
 _log = structlog.get_logger()
 
@@ -194,12 +197,19 @@ class Alerts:
 
     def _body(self, trouble: _Trouble, state: State, at: float) -> dict[str, Any]:
         body = {
+            "id": self._id_of(trouble),
             "code": trouble.code,
             "state": state,
             "count": trouble.count,
             "time": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
         }
         return body if self._link is None else {**body, "link": self._link}
+
+    def _id_of(self, trouble: _Trouble) -> str:
+        """The same in every process, for its beginning and its end: while the storage is away, each
+        tells by itself, and whoever is told can take it for one. It gives no key's id away."""
+        named = f"{self._link or ''} {trouble.name}"
+        return hashlib.sha256(named.encode()).hexdigest()[:_ID_DIGITS]
 
 
 def _of(incident: Incident) -> _Trouble:

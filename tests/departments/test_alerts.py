@@ -133,8 +133,10 @@ async def test_an_incident_is_told_once_when_it_begins_and_once_when_it_is_over(
     process.write()
     for _ in range(3):
         await process.alerts.look()
-    assert told.bodies == [
+    [body] = told.bodies
+    assert [body] == [
         {
+            "id": body["id"],
             "code": TROUBLE,
             "state": "opened",
             "count": 4,
@@ -146,6 +148,7 @@ async def test_an_incident_is_told_once_when_it_begins_and_once_when_it_is_over(
     for _ in range(3):
         await process.alerts.look()
     assert told.states() == [(TROUBLE, "opened"), (TROUBLE, "closed")]
+    assert told.bodies[1]["id"] == body["id"]
     assert process.storage.names(POSTED) == []
 
 
@@ -155,7 +158,7 @@ async def test_of_a_key_that_looks_stolen_nothing_is_said_but_that(
     process.alarm()
     await process.alerts.look()
     [body] = told.bodies
-    assert {*body} == {"code", "state", "count", "time", "link"}
+    assert {*body} == {"id", "code", "state", "count", "time", "link"}
     assert (body["code"], body["count"]) == (ALARM, 1)
     said = json.dumps(body, ensure_ascii=False)
     assert "0123456789ab" not in said
@@ -172,6 +175,7 @@ async def test_each_key_and_kind_is_told_by_itself(process: Process, told: Told)
     process.write()
     await process.alerts.look()
     assert sorted(told.states()) == [(ALARM, "opened"), (ALARM, "opened"), (TROUBLE, "opened")]
+    assert len({body["id"] for body in told.bodies}) == 3
 
 
 async def test_of_several_processes_one_tells(start: Start, told: Told) -> None:
@@ -319,3 +323,22 @@ async def test_while_the_storage_is_away_that_itself_is_told(
     for _ in range(2):
         await process.alerts.look()
     assert told.states() == [(TROUBLE, "opened"), (code, "opened"), (code, "closed")]
+
+
+async def test_what_each_process_tells_while_the_storage_is_away_is_one(
+    start: Start, told: Told, folder: Path
+) -> None:
+    """Each that has told of the beginning tells of the end, and one that has died need not."""
+    processes = [start() for _ in range(3)]
+    for process in processes:
+        await process.alerts.look()
+    with away(folder) as code:
+        for process in processes:
+            process.incidents.see(code, process.storage.now(), 0)
+            await process.alerts.look()
+    for process in processes[:2]:
+        process.incidents.end(code, process.storage.now())
+        for _ in range(2):
+            await process.alerts.look()
+    assert told.states() == [(code, "opened")] * 3 + [(code, "closed")] * 2
+    assert len({body["id"] for body in told.bodies}) == 1
