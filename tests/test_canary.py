@@ -22,7 +22,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -67,6 +67,9 @@ from tests.canaries import (
     wide_marker,
 )
 from tests.canary_files import keep_house
+from tests.canary_fixtures import canaries as canaries  # fixtures
+from tests.canary_fixtures import sandbox as sandbox
+from tests.canary_fixtures import world as world
 from tests.canary_groups import make_group, meet
 from tests.canary_outside import (
     flood,
@@ -172,30 +175,6 @@ UNPROVOKED: Final = (
     | {"log_redaction_failed", "start_waits"}
 )
 """By tests of their own."""
-
-
-@pytest.fixture
-def canaries() -> Canaries:
-    """The marked secrets of this run."""
-    return Canaries()
-
-
-@pytest.fixture
-def world(
-    canaries: Canaries, tmp_path: Path, encryption_keys: tuple[SecretStr, ...]
-) -> MarkedWorld:
-    """A sandbox's settings, marked."""
-    for key in encryption_keys:
-        canaries.add("encryption key", key.get_secret_value().rstrip("="))
-    return MarkedWorld(canaries, tmp_path)
-
-
-@pytest.fixture
-async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
-    """Telegram and Google on loopback, marked. Takes the place of conftest's."""
-    async with Sandbox(world.config) as running:
-        world.watch(running)
-        yield running
 
 
 @pytest.fixture

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-from pydantic import SecretStr
-from typer.testing import CliRunner, Result
 
-from cli import app
 from commands.output import Exit
 from departments.clients.alarms import Alarm, Alarms
 from departments.clients.clients import Clients
 from departments.clients.keys import is_key
 from departments.clients.use import Use
 from departments.secret import AccessSecret
-from security.encryption import TokenEncryption
 from security.storage.protocol import Storage
-from tests.commands.conftest import in_json
-from tests.places import settings_of
-from tests.stores import storage_in
+from tests.commands.conftest import Run, in_json
 
 pytestmark = pytest.mark.encryption("on")
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def storage(folder: Path, keyring: TokenEncryption) -> Storage:
-    """The same that the commands open."""
-    made = storage_in(folder, keyring)
-    made.prepare()
-    return made
 
 
 @pytest.fixture
@@ -40,37 +21,11 @@ def clients(storage: Storage) -> Clients:
     return Clients(storage, AccessSecret.of(storage), Alarms(storage))
 
 
-@pytest.fixture
-def run(
-    storage: Storage,
-    folder: Path,
-    encryption_keys: tuple[SecretStr, ...],
-    restored_logging: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Run:
-    """`run("list", "--json")`."""
-    settings = {
-        "USER_DATA_DIR": str(folder),
-        "LOG_MASK_KEY": "a mask key for tests",
-        "TOKEN_ENCRYPTION_KEY": ",".join(key.get_secret_value() for key in encryption_keys),
-        **settings_of(folder),
-    }
-
-    def command(*line: str, answer: str | None = None, **variables: str) -> Result:
-        with monkeypatch.context() as patched:
-            for name, value in {**settings, **variables}.items():
-                patched.setenv(name, value)
-            arguments = ["clients", *line, "--env-file", os.devnull]
-            return CliRunner().invoke(app, arguments, answer, catch_exceptions=False)
-
-    return command
-
-
 @pytest.mark.parametrize("department", ["tanhae", "淡海"])
 def test_a_computer_gets_a_key_that_is_shown_once(
     run: Run, clients: Clients, department: str
 ) -> None:
-    done = run("add", department, "--label", "行控中心 1")
+    done = run("clients", "add", department, "--label", "行控中心 1")
     assert done.exit_code == Exit.OK, done.output
     key = done.stdout.strip()
     assert is_key(key)
@@ -80,14 +35,14 @@ def test_a_computer_gets_a_key_that_is_shown_once(
     assert client.may == {"upload"}
     assert client.id in done.stderr
     assert key not in done.stderr
-    listed = run("list")
+    listed = run("clients", "list")
     assert key not in listed.output
     assert client.id in listed.stdout
     assert client.created_by == "operator:command"
 
 
 def test_for_programs_a_new_computer_is_one_object(run: Run, clients: Clients) -> None:
-    said = in_json(run("add", "anping", "--label", "Desk", "--may-get-tokens", "--json"))
+    said = in_json(run("clients", "add", "anping", "--label", "Desk", "--may-get-tokens", "--json"))
     client = clients.by_key(said["key"])
     assert client is not None
     assert said["id"] == client.id
@@ -109,14 +64,16 @@ def test_for_programs_a_new_computer_is_one_object(run: Run, clients: Clients) -
 def test_what_cannot_be_meant_changes_nothing(
     run: Run, clients: Clients, line: tuple[str, ...], says: str
 ) -> None:
-    done = run(*line)
+    done = run("clients", *line)
     assert done.exit_code == Exit.USAGE
     assert says in done.stderr
     assert clients.all() == []
 
 
 def test_without_an_encryption_key_no_computer_gets_one(run: Run, clients: Clients) -> None:
-    done = run("add", "tanhae", "--label", "Desk", TOKEN_ENCRYPTION_KEY="", DATABASE_URL="")
+    done = run(
+        "clients", "add", "tanhae", "--label", "Desk", TOKEN_ENCRYPTION_KEY="", DATABASE_URL=""
+    )
     assert done.exit_code in (Exit.USAGE, Exit.FAULT)
     assert clients.all() == []
 
@@ -128,22 +85,22 @@ def test_the_list_says_what_each_is_used_for(run: Run, clients: Clients, storage
     for _ in range(7):
         use.note(client.name, "machine", counts=True)
     use.write(client.name)
-    done = run("list", "--json")
+    done = run("clients", "list", "--json")
     assert done.exit_code == Exit.OK, done.output
     other, mine = in_json(done)["clients"]
     assert (other["department"], other["last_used"]) == ("anping", None)
     assert mine["used_by_day"] == [*[0] * 13, 7]
     assert mine["may"] == ["token", "upload"]
     assert mine["last_used"] is not None
-    [only] = in_json(run("list", "--department", "淡海", "--json"))["clients"]
+    [only] = in_json(run("clients", "list", "--department", "淡海", "--json"))["clients"]
     assert only["id"] == client.id
-    table = run("list")
+    table = run("clients", "list")
     assert "2 of departments' computers" in table.stdout
     assert "never" in table.stdout
 
 
-def test_nothing_is_listed_where_there_is_nothing(run: Run) -> None:
-    done = run("list")
+def test_nothing_is_listed_where_there_is_nothing(run: Run, storage: Storage) -> None:
+    done = run("clients", "list")
     assert (done.exit_code, done.stdout.strip()) == (Exit.OK, "0 of departments' computers")
 
 
@@ -154,37 +111,37 @@ def test_a_key_that_looks_stolen_is_a_finding(run: Run, clients: Clients, storag
         Alarm(code="client_busy", client=client.id, department="tanhae", since=now, seen=now)
     )
     clients.block(client.id, "client_busy")
-    done = run("list")
+    done = run("clients", "list")
     assert done.exit_code == Exit.FINDINGS
     assert f"{client.id} looks stolen (client_busy)" in done.stdout
     assert "blocked" in done.stdout
-    [said] = in_json(run("list", "--json"))["clients"]
+    [said] = in_json(run("clients", "list", "--json"))["clients"]
     assert (said["state"], said["because"]) == ("blocked", "client_busy")
     assert [alarm["code"] for alarm in said["alarms"]] == ["client_busy"]
-    unblocked = run("unblock", client.id)
+    unblocked = run("clients", "unblock", client.id)
     assert unblocked.exit_code == Exit.OK, unblocked.output
-    assert run("list").exit_code == Exit.OK
+    assert run("clients", "list").exit_code == Exit.OK
 
 
 def test_a_key_is_revoked_for_good_once_somebody_agrees(run: Run, clients: Clients) -> None:
     client, key = clients.add("tanhae", "Desk 1", (), "user:501")
-    refused = run("revoke", client.id, answer="n\n")
+    refused = run("clients", "revoke", client.id, answer="n\n")
     assert refused.exit_code == Exit.FINDINGS
-    assert run("revoke", client.id, answer="y\n").exit_code == Exit.OK
+    assert run("clients", "revoke", client.id, answer="y\n").exit_code == Exit.OK
     found = clients.by_key(key.get_secret_value())
     assert found is not None
     assert (found.state, found.changed_by) == ("revoked", "operator:command")
-    again = run("revoke", client.id, "--yes")
+    again = run("clients", "revoke", client.id, "--yes")
     assert again.exit_code == Exit.FINDINGS
     assert "revoked already" in again.stderr
-    back = run("unblock", client.id)
+    back = run("clients", "unblock", client.id)
     assert back.exit_code == Exit.FINDINGS
     assert "for good" in back.stderr
 
 
 def test_only_what_is_blocked_is_unblocked(run: Run, clients: Clients) -> None:
     client, _ = clients.add("tanhae", "Desk 1", (), "user:501")
-    done = run("unblock", client.id)
+    done = run("clients", "unblock", client.id)
     assert done.exit_code == Exit.FINDINGS
     assert "not blocked" in done.stderr
 
@@ -193,6 +150,6 @@ def test_looking_changes_nothing(run: Run, clients: Clients, storage: Storage) -
     clients.add("tanhae", "Desk 1", (), "user:501")
     before = {kind.name: storage.names(kind) for kind in storage.kinds}
     trail = [entry.action for entry in storage.events()]
-    assert run("list").exit_code == Exit.OK
+    assert run("clients", "list").exit_code == Exit.OK
     assert {kind.name: storage.names(kind) for kind in storage.kinds} == before
     assert [entry.action for entry in storage.events()] == trail
