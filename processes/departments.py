@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -36,6 +36,7 @@ from security.storage.protocol import Storage
 from web.departments import DepartmentParts
 
 _CLEARED_EVERY_SECONDS: Final = 300
+_CLEARED_AFTER_SECONDS: Final = 900
 _log = structlog.get_logger()
 
 
@@ -76,11 +77,14 @@ async def department_services(
     custody: Custody,
     drives: Drives,
     limits: Limits | None = None,
+    has_news: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[DepartmentServices]:
     """The services, which clear away what is over for as long as they are there.
 
     Args:
         limits: how often what may be asked; None: as is usual.
+        has_news: whether the process was asked anything since this was put last; for a quarter of
+            an hour after that it clears away.
 
     Raises:
         OperatorFault: the storage does not answer.
@@ -122,7 +126,7 @@ async def department_services(
         service_keys=custody.service_keys,
         console=_console(settings, custody),
     )
-    clearing = asyncio.create_task(_clearing(services))
+    clearing = asyncio.create_task(_clearing(services, has_news))
     try:
         yield services
     finally:
@@ -190,16 +194,20 @@ def _may_enter(settings: Settings, administrator: str) -> bool:
     return who.may_enter(administrator, settings.admin_user_ids)
 
 
-async def _clearing(services: DepartmentServices) -> None:
-    """Every few minutes, in each process: what is over goes."""
+async def _clearing(services: DepartmentServices, has_news: Callable[[], bool]) -> None:
+    """Every few minutes, in each process that is asked anything: what is over goes."""
     uploads = services.uploads
     steps = (
         services.consents.clear_expired,
         uploads.clear_old,
         uploads.withdrawing.of_stopped,
     )
+    idle = 0
     while True:
         await asyncio.sleep(_CLEARED_EVERY_SECONDS)
+        idle = 0 if has_news() else idle + 1
+        if idle * _CLEARED_EVERY_SECONDS > _CLEARED_AFTER_SECONDS:
+            continue
         for step in steps:
             try:
                 await step()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Final
 
 from security.errors import CustodyError
-from security.maintenance.presence import BEAT_SECONDS, Presence, Role
+from security.maintenance.presence import BEAT_SECONDS, IDLE_BEATS, Presence, Role
 from security.storage.protocol import Storage
 
 _LAST_SECONDS: Final = 1.0
@@ -26,10 +26,21 @@ def presence_of(storage: Storage, kind: str) -> Presence:
 
 
 @asynccontextmanager
-async def present(presence: Presence, role: Role) -> AsyncIterator[None]:
-    """Within, others see that this process is there; afterwards, that it has ended."""
+async def present(
+    presence: Presence,
+    role: Role,
+    has_news: Callable[[], bool] = lambda: True,
+    *,
+    beat_seconds: float = BEAT_SECONDS,
+) -> AsyncIterator[None]:
+    """Within, others see that this process is there; afterwards, that it has ended.
+
+    Args:
+        has_news: whether it was asked anything since this was asked last; where it was not, it says
+            once that it is idle, and then hardly ever anything.
+    """
     over = asyncio.Event()
-    saying = asyncio.create_task(_say_until(over, presence, role))
+    saying = asyncio.create_task(_say_until(over, presence, role, has_news, beat_seconds))
     try:
         yield
     finally:
@@ -40,10 +51,22 @@ async def present(presence: Presence, role: Role) -> AsyncIterator[None]:
                 await asyncio.to_thread(presence.say, "ended")
 
 
-async def _say_until(over: asyncio.Event, presence: Presence, role: Role) -> None:
+async def _say_until(
+    over: asyncio.Event,
+    presence: Presence,
+    role: Role,
+    has_news: Callable[[], bool],
+    beat_seconds: float,
+) -> None:
+    said: Role | None = None
+    silent = 0
     while not over.is_set():
-        with suppress(CustodyError):
-            await asyncio.to_thread(presence.say, role)
+        says: Role = role if has_news() else "idle"
+        silent = silent + 1 if says == said == "idle" else 0
+        if silent % IDLE_BEATS == 0:
+            with suppress(CustodyError):
+                await asyncio.to_thread(presence.say, says)
+                said = says
         with suppress(TimeoutError):
-            async with asyncio.timeout(BEAT_SECONDS):
+            async with asyncio.timeout(beat_seconds):
                 await over.wait()

@@ -13,6 +13,7 @@ from config import Settings
 from processes.wiring import Custody, alerts_of
 from security.google.jitter import jittered
 from security.maintenance.incidents import SWEEP_FAILED
+from web.activity import Activity
 
 _FIRST_SECONDS = 5.0
 _log = structlog.get_logger()
@@ -38,9 +39,12 @@ async def sweeping(parts: Custody, settings: Settings, metrics: Metrics) -> Asyn
 
 
 @asynccontextmanager
-async def alerting(parts: Custody, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+async def alerting(
+    parts: Custody, settings: Settings, metrics: Metrics, activity: Activity
+) -> AsyncIterator[None]:
     """Tell ALERT_WEBHOOK_URL of trouble, for as long as this is entered."""
-    task = asyncio.create_task(alerts_of(settings, parts, metrics.alarms).watch())
+    alerts = alerts_of(settings, parts, metrics.alarms)
+    task = asyncio.create_task(alerts.watch(activity.news()))
     try:
         yield
     finally:

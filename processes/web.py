@@ -37,6 +37,7 @@ from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging, redact_logs
 from security.storage.disk_faults import reason_of
 from security.storage.protocol import Storage
+from web.activity import Activity, Noting
 from web.app import WebParts, create_app
 from web.operations import OperationsParts, create_operations_app
 from web.standby import create_standby_app
@@ -93,21 +94,21 @@ async def run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    metrics = Metrics()
+    metrics, activity = Metrics(), Activity()
     try:
         mask = await asyncio.to_thread(prepare_logs, settings)
         storage = storage_of(settings, mask)
         async with (
-            services(settings, storage, mask, metrics) as (parts, made),
-            present(presence_of(storage, "web"), "works"),
+            services(settings, storage, mask, metrics, activity=activity) as (parts, made),
+            present(presence_of(storage, "web"), "works", activity.news()),
             serving_both(
                 settings,
-                create_app(made),
+                Noting(create_app(made), activity),
                 _operations(parts, metrics),
                 last_answers_seconds=_LAST_ANSWERS_SECONDS,
             ),
             sweeping(parts, settings, metrics),
-            alerting(parts, settings, metrics),
+            alerting(parts, settings, metrics, activity),
         ):
             tune_garbage_collector()
             _log.info("web_ready", version=installed_version("drivekeeper"))
@@ -127,11 +128,13 @@ async def services(
     mask: OwnerMask,
     metrics: Metrics,
     limits: Limits | None = None,
+    activity: Activity | None = None,
 ) -> AsyncIterator[tuple[Custody, WebParts]]:
     """The core and what the pages need of it, built and, at the end, closed in order.
 
     Args:
         limits: as in `department_services`.
+        activity: of the process; None: it is never idle.
 
     Raises:
         OperatorFault: the storage cannot be used.
@@ -146,10 +149,15 @@ async def services(
         drives = Drives(api, parts.custodian, threads=_THREADS)
         stack.push_async_callback(drives.close)
         stack.push_async_callback(parts.workers.close)  # first: its work may still use Drive
+        is_active = _always if activity is None else activity.news()
         made = await stack.enter_async_context(
-            department_services(settings, storage, parts, drives, limits)
+            department_services(settings, storage, parts, drives, limits, is_active)
         )
         yield parts, WebParts(is_alive=lambda: True, departments=department_parts(settings, made))
+
+
+def _always() -> bool:
+    return True
 
 
 def prepare_logs(settings: Settings) -> OwnerMask:

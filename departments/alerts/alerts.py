@@ -96,25 +96,38 @@ class Alerts:
         """What the address was told of, as far as this process knows, and not that it is over."""
         self._unwritten: dict[str, _Posted] = {}
         """What was told while the storage took nothing."""
+        self._goes_on = True
+        """Whether there was anything at the last look that another has to see to."""
 
-    async def watch(self) -> None:
-        """Look every minute, until this is cancelled."""
+    async def watch(
+        self, has_news: Callable[[], bool] = lambda: True, *, every_seconds: float = LOOKED_EVERY
+    ) -> None:
+        """Look every minute in which there may be something to tell, until this is cancelled.
+
+        Args:
+            has_news: whether the process was asked anything since this was put last.
+        """
         while True:
-            await self.look()
-            await asyncio.sleep(LOOKED_EVERY)
+            if has_news() or self._goes_on or self._incidents.open():
+                await self.look()
+            await asyncio.sleep(every_seconds)
 
     async def look(self) -> None:
         """Tell of what has begun and what is over, if no other process is at it. Never raises."""
+        self._goes_on = True
         with suppress(CustodyError):
             going_on = await self._workers.run(self.alarms.tidy)
             self._on_alarms(Counter(alarm.code for alarm in going_on))
+            self._goes_on = bool(going_on)
         if self._webhook is None:
             return
+        had_alarms, self._goes_on = self._goes_on, True
         async with self._only_one() as may_tell:
             if may_tell is None:
                 return
             try:
-                await self._tell_all(self._webhook, may_tell)
+                is_all = await self._tell_all(self._webhook, may_tell)
+                self._goes_on = had_alarms or not is_all or bool(self._told)
             except Exception:
                 _log.exception("background_failed")
 
@@ -134,7 +147,8 @@ class Alerts:
                 pass
             yield may_tell
 
-    async def _tell_all(self, webhook: Webhook, may_tell: Callable[[], bool]) -> None:
+    async def _tell_all(self, webhook: Webhook, may_tell: Callable[[], bool]) -> bool:
+        """Whether whoever is to be told was told of all, as far as the storage knows."""
         try:
             there = await self._workers.read(self._posted)
             going_on = await self._workers.read(self._going_on)
@@ -147,26 +161,28 @@ class Alerts:
             told = self._told.get(trouble.name)
             if told is None or told.since != trouble.since:
                 if not may_tell() or self._workers.is_stopping:
-                    return
+                    return False
+                # It would not take the others either, each of which waits for ten seconds.
                 if not await webhook.tell(self._body(trouble, "opened", trouble.since)):
-                    return  # nor would it take the others, each of which waits for ten seconds
+                    return False
                 posted = _Posted(code=trouble.code, since=trouble.since)
                 self._told[trouble.name] = self._unwritten[trouble.name] = posted
                 if answers:
                     await self._write()
         if not answers:  # what is over shows in the storage alone
-            return
+            return False
         for name, told in list(self._told.items()):
             if all(trouble.name != name for trouble in going_on):
                 if not may_tell() or self._workers.is_stopping:
-                    return
+                    return False
                 over = _Trouble(name, told.code, 0, told.since)
                 if not await webhook.tell(self._body(over, "closed", self._storage.now())):
-                    return
+                    return False
                 del self._told[name]
                 self._unwritten.pop(name, None)
                 with suppress(CustodyError):
                     await self._workers.run(self._shelf.drop, name)
+        return True
 
     async def _write(self) -> None:
         with suppress(CustodyError):  # the next look tries again

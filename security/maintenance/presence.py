@@ -16,9 +16,17 @@ from security.storage.documents import Documents
 from security.storage.each import portions
 from security.storage.protocol import Key, Storage, Stored
 
-Role = Literal["works", "standby", "ended"]
+Role = Literal["works", "standby", "idle", "ended"]
+"""
+works    it does what it is there for
+standby  it waits to be the bot
+idle     nobody has asked it anything for a minute: it says so, and again every six hours alone
+ended    it has
+"""
 BEAT_SECONDS: Final = 60.0
-"""A process says so often that it is there."""
+"""A process that is asked anything says so often that it is there."""
+IDLE_BEATS: Final = 360
+"""An idle one says so once in so many."""
 _SILENT_SECONDS: Final = 2.5 * BEAT_SECONDS
 _DAY_SECONDS: Final = 86400
 _HOUR_SECONDS: Final = 3600
@@ -44,8 +52,10 @@ class Present:
     """By how many seconds its machine's clock is ahead of the storage's."""
 
     def is_there(self, now: float) -> bool:
-        """Whether it goes on: it has neither ended nor been silent for long."""
-        return self.role != "ended" and now - self.seen_at < _SILENT_SECONDS
+        """Whether it goes on, as far as is known: it has neither ended nor been silent for longer
+        than it would be by itself."""
+        longest = _SILENT_SECONDS * (IDLE_BEATS if self.role == "idle" else 1)
+        return self.role != "ended" and now - self.seen_at < longest
 
 
 class Presence:

@@ -115,6 +115,7 @@ PROCESSES: Final = (
     _process("web-5e6f", "works", -7.2, started_at=NOW - 7200),
     _process("bot-7a8b", "standby", 0.1),
     _process("web-9c0d", "works", 0.0, version="0.1.9", seen_at=NOW - 1800),
+    _process("web-4b5c", "idle", 0.0, seen_at=NOW - 5400),
     _process("web-1e2f", "ended", 0.0, seen_at=NOW - 7000, machine="m" * 64),
 )
 _USES: Final = (22, 31, 28, 0, 0, 26, 30, 33, 25, 27, 0, 0, 31, 24)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -32,6 +32,7 @@ from security.storage.protocol import Drop, Key, Put, Storage, Unit
 from security.token_store import TokenStore
 from tests import places
 from tests.stores import MASK, storage_in
+from web.activity import Activity
 
 pytestmark = pytest.mark.encryption("on")
 TROUBLE, ALARM = "invalid_client", "client_busy"
@@ -105,8 +106,13 @@ async def start(
     opened: list[Storage] = []
     async with AsyncExitStack() as stack:
 
-        def make(*, address: SecretStr | None = told.address, seconds: float = 5) -> Process:
-            its = storage_in(folder, keyring) if opened else storage
+        def make(
+            *,
+            address: SecretStr | None = told.address,
+            seconds: float = 5,
+            through: Callable[[Storage], Storage] = lambda storage: storage,
+        ) -> Process:
+            its = through(storage_in(folder, keyring) if opened else storage)
             if opened:
                 stack.callback(its.close)
             opened.append(its)
@@ -342,3 +348,54 @@ async def test_what_each_process_tells_while_the_storage_is_away_is_one(
             await process.alerts.look()
     assert told.states() == [(code, "opened")] * 3 + [(code, "closed")] * 2
     assert len({body["id"] for body in told.bodies}) == 1
+
+
+class Counted:
+    """A storage that counts what is asked of it."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._storage, name)
+        self.count += name in ("names", "read", "apply", "lease", "find")
+        return found
+
+
+async def test_who_has_nothing_to_do_and_nothing_to_tell_asks_the_storage_nothing(
+    start: Start, told: Told
+) -> None:
+    """What goes on is looked at to its end, however little is done meanwhile."""
+    counts: list[Counted] = []
+
+    def counted(storage: Storage) -> Storage:
+        counts.append(Counted(storage))
+        return cast(Storage, counts[-1])
+
+    process, activity = start(through=counted), Activity()
+    [storage] = counts
+    watching = asyncio.create_task(process.alerts.watch(activity.news(), every_seconds=0.02))
+
+    async def rests() -> bool:
+        before = storage.count
+        await asyncio.sleep(0.3)
+        return storage.count == before
+
+    async with asyncio.timeout(20):
+        while not await rests():
+            pass
+        process.write()
+        assert await rests()
+        activity.note()
+        while len(told.bodies) < 1:  # noqa: ASYNC110 - whoever is told has no event
+            await asyncio.sleep(0.01)
+        assert not await rests()
+        process.end()
+        while len(told.bodies) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        while not await rests():
+            pass
+    watching.cancel()
+    await asyncio.wait((watching,))
+    assert told.states() == [(TROUBLE, "opened"), (TROUBLE, "closed")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import math
@@ -13,6 +14,7 @@ from freezegun.api import FrozenDateTimeFactory
 
 from departments.console.fleet import FleetLook
 from departments.console.trail import Cursor, Wanted, as_csv, trail_file, trail_page
+from processes.present import present
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.maintenance.documents import INCIDENT, MAINTENANCE, OWNER, PRESENT, PROCESS
@@ -24,6 +26,7 @@ from security.storage.protocol import Storage
 from security.token_store import TokenStore
 from tests.security.kit import a_credential
 from tests.stores import MASK, storage_in
+from web.activity import Activity
 
 LEAD = timedelta(minutes=15)
 OWNERS = [Owner.user(1000 + number) for number in range(12)]
@@ -188,6 +191,33 @@ def test_each_process_is_seen_with_its_version_and_clock(storage: Storage) -> No
     assert len(shown[0].machine) == 64
     assert shown[1].started_at <= shown[1].seen_at
     assert not shown[0].is_there(shown[0].seen_at + 151)
+
+
+async def test_who_has_nothing_to_do_says_so_once_and_then_nothing(storage: Storage) -> None:
+    """A database that sleeps when nobody asks it anything is left to."""
+    activity, presence = Activity(), Presence(storage, "web", "1.2", "m")
+
+    def says() -> tuple[str, float]:
+        [one] = all_present(storage)
+        return one.role, one.seen_at
+
+    async def until_says(role: str) -> float:
+        async with asyncio.timeout(10):
+            while (said := await asyncio.to_thread(says))[0] != role:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        return said[1]
+
+    async with present(presence, "works", activity.news(), beat_seconds=0.1):
+        await asyncio.sleep(0.05)
+        seen = await until_says("idle")
+        await asyncio.sleep(0.5)
+        assert await asyncio.to_thread(says) == ("idle", seen)
+        [one] = await asyncio.to_thread(all_present, storage)
+        assert [one.is_there(seen + hours * 3600) for hours in (1, 14, 16)] == [True, True, False]
+        activity.note()
+        assert await until_says("works") > seen
+        await until_says("idle")
+    assert says()[0] == "ended"
 
 
 def test_a_process_that_is_gone_for_a_day_is_forgotten(storage: Storage) -> None:

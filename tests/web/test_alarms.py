@@ -18,6 +18,7 @@ from tests.departments.test_alerts import SECRET, Told
 from tests.departments.test_alerts import told as told  # a fixture
 from tests.security.kit import AMY
 from tests.web.kit import RunningWeb, running_web
+from web.activity import Activity
 
 pytestmark = [pytest.mark.one_way("on"), pytest.mark.encryption("on")]
 ROUTE = "/api/google/get-access-token?department=tanhae"
@@ -40,7 +41,7 @@ async def test_a_second_machine_is_told_to_the_address_that_is_set(
     assert await get_token(web, key, "desk-1") == (200, "")
     assert await get_token(web, key, "desk-2") == (200, "")
     metrics = Metrics()
-    async with alerting(web.custody, settings, metrics), asyncio.timeout(10):
+    async with alerting(web.custody, settings, metrics, Activity()), asyncio.timeout(10):
         while not told.bodies:  # noqa: ASYNC110 - of what it does nothing but this can be seen
             await asyncio.sleep(0.01)
     [body] = told.bodies

@@ -8,7 +8,6 @@ of whoever asks; the log, at DEBUG, and a dump nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,7 +21,10 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import google_settings
 from sandbox.server import Sandbox
 from tests import places
-from tests.canaries import Canaries, MarkedWorld, telegram_id
+from tests.canaries import MarkedWorld, telegram_id
+from tests.canary_fixtures import canaries as canaries  # fixtures
+from tests.canary_fixtures import sandbox as sandbox
+from tests.canary_fixtures import world as world
 from tests.service_accounts import VARIABLE
 from tests.web.kit import TANHAE, running_web
 from tests.web.marked import (
@@ -43,6 +45,7 @@ from tests.web.marked import (
     work,
 )
 from tests.web.pages_kit import SETTINGS
+from web.activity import Activity
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("sqlite")]
 OF_COMPUTERS: Final = frozenset({"label"})
@@ -85,30 +88,6 @@ READABLE: Final = {"Google address"}
 """A department's account, in a database: the specification has a column of its own for it."""
 
 
-@pytest.fixture
-def canaries() -> Canaries:
-    """The marked secrets of this run."""
-    return Canaries()
-
-
-@pytest.fixture
-def world(
-    canaries: Canaries, tmp_path: Path, encryption_keys: tuple[SecretStr, ...]
-) -> MarkedWorld:
-    """A sandbox's settings, marked."""
-    for key in encryption_keys:
-        canaries.add("encryption key", key.get_secret_value().rstrip("="))
-    return MarkedWorld(canaries, tmp_path)
-
-
-@pytest.fixture
-async def sandbox(world: MarkedWorld) -> AsyncIterator[Sandbox]:
-    """Google on loopback, marked. Takes the place of conftest's."""
-    async with Sandbox(world.config) as running:
-        world.watch(running)
-        yield running
-
-
 async def test_all_that_is_marked_is_found_where_it_must_be_and_nowhere_else(
     sandbox: Sandbox,
     google: GoogleControls,
@@ -131,7 +110,7 @@ async def test_all_that_is_marked_is_found_where_it_must_be_and_nowhere_else(
             **{"ADMIN_USER_IDS": str(somebody), "TRUSTED_PROXY_HOPS": "1"},
         }
         start = running_web(sandbox, folder, encryption_keys, monkeypatch, **cast(Any, settings))
-        async with start as web, alerting(web.custody, web.settings, Metrics()):
+        async with start as web, alerting(web.custody, web.settings, Metrics(), Activity()):
             stay = Stay(web, google, world, told)
             cookie = await stay.sign_in()
             stay.add("session's cookie", await web.sign_in(who.user(somebody)))
