@@ -154,7 +154,7 @@ STANDBY_EVENTS: Final = frozenset(
 )
 """Of two bots on one database, with a result code alone: tests/bot/test_standby.py."""
 UPLOAD_SESSION_EVENTS: Final = frozenset(
-    {"upload_handed", "upload_not_handed", "handed_upload_ended"}
+    {"token_not_given", "upload_handed", "upload_not_handed", "handed_upload_ended"}
 )
 """Of departments' computers: tests/web/test_marked.py looks for what must not be in them."""
 COMPUTER_EVENTS: Final = frozenset({"client_changed", "alert_not_sent"})

@@ -109,6 +109,7 @@ EVENTS: Final = frozenset(
         "local_copy_kept",
         # departments' computers
         "client_changed",
+        "token_not_given",
         "alert_not_sent",
         # files in Drive
         "file_changed",

@@ -56,6 +56,8 @@ async def test_a_department_that_nobody_authorised_says_whom_to_ask(web: Running
     async with web.computer(key, **{"Accept-Language": "zh-TW"}) as computer:
         answer = await computer.post(ROUTE, params=ASK)
     assert (answer.status_code, answer.json()["code"]) == (409, "consent_required")
+    [line] = web.lines("token_not_given")
+    assert '"result": "not_connected"' in line
     assert "管理員" in answer.json()["detail"]
 
 

@@ -6,17 +6,20 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
+import structlog
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, Field
 
 from departments.names import LONGEST, Department, Departments
 from departments.tokens import Tokens
 from security.credential import Credential
+from security.errors import CustodyError
 from web.api.described import CLIENT, refusals, secured_by
 from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 
+_log = structlog.get_logger()
 DepartmentName = Annotated[
     str, Query(description="Slug or name.", examples=["tanhae", "淡海"], max_length=LONGEST)
 ]
@@ -70,10 +73,15 @@ def token_routes(
         Remember it until it ends: a computer may ask thirty times a minute.
         """
         asked = departments.find(department)
-        await keys.admit(request, asked, "token")
+        client = await keys.admit(request, asked, "token")
         if asked is None:
             raise Problem(404, "no_department")
-        credential = await tokens.token(asked, wish.rejected_sha256 if wish else None)
+        try:
+            credential = await tokens.token(asked, wish.rejected_sha256 if wish else None)
+        except CustodyError as fault:
+            by = client.id
+            _log.warning("token_not_given", owner=asked.owner, client=by, result=fault.code)
+            raise
         return _answer(asked, credential, now())
 
     return router
