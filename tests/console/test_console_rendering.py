@@ -169,6 +169,16 @@ def test_every_action_and_filter_has_words() -> None:
     assert not without, f"web/console/words.py has no words for {without}"
 
 
+@pytest.mark.parametrize("state", ["empty", "no_incidents", "quarantine"])
+def test_where_there_is_no_bot_nobody_is_sent_to_one(state: str) -> None:
+    """Where ADMIN_USER_IDS names nobody."""
+    frame = frame_of("en", "/console")
+    assert "the bot" in render_console(PAGES["empty"], frame)
+    said = render_console(PAGES[state], replace(frame, by_chat=False))
+    assert "the bot" not in said
+    assert "Telegram" not in said
+
+
 def test_a_hold_is_told_of_by_its_rule() -> None:
     """It may be about one credential alone, and not all of it clears by itself."""
     words = Words(Texts("en"))

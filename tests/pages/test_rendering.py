@@ -172,9 +172,15 @@ def test_the_words_of_the_specification_are_on_the_card() -> None:
 
 def test_news_of_an_authorisation_that_is_not_there_are_not_shown() -> None:
     """An address can be written by anybody."""
-    card = replace(STATES["never"], news="authorised")
-    text = render_settings(SettingsPage(NOW, (card,)), frame_of("en"))
-    assert "is authorised (" not in text
+    for card, news in (
+        (STATES["never"], ["authorised"]),
+        (FINE, ["revoked", "revoked_shared", "revoked_here", "not_connected"]),
+    ):
+        for said in get_args(News):
+            shown = SettingsPage(NOW, (replace(card, news=said),))
+            page = Html(render_settings(shown, frame_of("en")))
+            notices = [one.text for one in page.elements if "notice" in one.classes]
+            assert bool(notices) is (said not in ["", *news]), said
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
