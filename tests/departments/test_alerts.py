@@ -337,7 +337,7 @@ async def test_what_each_process_tells_while_the_storage_is_away_is_one(
     """Each that has told of the beginning tells of the end, and one that has died need not."""
     processes = [start() for _ in range(3)]
     for process in processes:
-        await process.alerts.look()
+        process.storage.prepare()
     with away(folder) as code:
         for process in processes:
             process.incidents.see(code, process.storage.now(), 0)
