@@ -200,7 +200,7 @@ async def _clearing(services: DepartmentServices, has_news: Callable[[], bool]) 
     steps = (
         services.consents.clear_expired,
         uploads.clear_old,
-        uploads.withdrawing.of_stopped,
+        uploads.withdraw_stale,
     )
     idle = 0
     while True:

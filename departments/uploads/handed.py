@@ -36,6 +36,7 @@ from departments.uploads.records import (
 )
 from departments.uploads.withdrawing import PATIENCE_SECONDS, Withdrawing
 from drive import Drive, Drives
+from security.credential import Owner
 from security.custody.custodian import Custodian
 from security.custody.deadline import Deadline
 from security.custody.leases import Leases
@@ -150,6 +151,12 @@ class HandedUploads:
             _log.warning("upload_not_handed", owner=department.owner, client=by, result=code)
             raise
 
+    async def withdraw_stale(self) -> int:
+        """Give up what waits and may not any more, for its computer's key was stopped, or its
+        department has another Google account; how many sessions that were. Raises nothing."""
+        stopped = await self.withdrawing.of_stopped()
+        return stopped + await self.withdrawing.of_other_accounts(self._account)
+
     async def clear_old(self) -> None:
         """Forget uploads whose sessions ended over a week ago; asked often, it looks once an hour.
 
@@ -176,7 +183,7 @@ class HandedUploads:
     ) -> HandedUpload:
         """A new session, kept; or the one that another process was faster to keep."""
         await self._make_room(client, department)
-        owner, account = department.owner, await self._account(department)
+        owner, account = department.owner, await self._account(department.owner)
         # An identifier serves only the account it is for, and none twice.
         file_id = ""
         if earlier is not None and earlier.state == "gone" and earlier.account == account:
@@ -239,7 +246,7 @@ class HandedUploads:
         """The upload as it stands by now, and how many bytes Drive has; how it ended is kept."""
         if record.state != "waiting":
             return record, 0
-        if await self._account(department) == record.account:
+        if await self._account(department.owner) == record.account:
             seen = await self._drives.run(department.owner, partial(look, record=record))
         else:  # nobody looks for it where it was to go
             self._workers.uncancelled(self._give_up(department, record.session))
@@ -266,9 +273,9 @@ class HandedUploads:
 
         return self._shelf.change(name, chosen) or record
 
-    async def _account(self, department: Department) -> SecretStr:
+    async def _account(self, department: Owner) -> SecretStr:
         """Which Google account the department has authorised."""
-        credential = await self._custodian.access_token(department.owner)
+        credential = await self._custodian.access_token(department)
         return SecretStr(credential.account_key or "")
 
     async def _give_up(self, department: Department, session: SecretStr) -> None:

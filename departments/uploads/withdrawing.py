@@ -5,11 +5,13 @@ Whoever knows a session's address may write to it, whatever becomes of the key i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from typing import Final
+
+from pydantic import SecretStr
 
 from departments.clients.alarms import Alarms
 from departments.clients.clients import ClientRecords
@@ -74,6 +76,27 @@ class Withdrawing:
             return [held for held in found if held.content.client not in active]
 
         return await self._give_up_all(theirs)
+
+    async def of_other_accounts(self, account_of: Callable[[Owner], Awaitable[SecretStr]]) -> int:
+        """Begun in a Google account that its department has no more: just then, where that account
+        was given up for another one and this was kept a moment later.
+
+        Args:
+            account_of: which one a department has by now; raises CustodyError where it has none.
+        """
+        ended = 0
+        with suppress(CustodyError):
+            waiting = await self._workers.read(self._uploads.open)
+            for owner in sorted({held.content.owner for held in waiting}):
+                with suppress(CustodyError):
+                    account = await account_of(owner)
+                    its = (held.content for held in waiting if held.content.owner == owner)
+                    stale = {upload.session for upload in its if upload.account != account}
+                    ended += await self._give_up_all(partial(self._of_sessions, stale))
+        return ended
+
+    def _of_sessions(self, sessions: Collection[SecretStr]) -> list[Held[Record]]:
+        return [held for held in self._uploads.open() if held.content.session in sessions]
 
     async def _give_up_all(self, find: Callable[[], Iterable[Held[Record]]]) -> int:
         ended = 0

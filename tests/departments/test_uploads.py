@@ -356,6 +356,17 @@ async def test_what_nobody_gave_up_when_a_key_ended_is_given_up_later(cloud: Clo
     assert (await send(handed), await send(other)) == (404, 200)
 
 
+async def test_what_was_kept_just_as_the_account_was_changed_is_given_up_later(
+    cloud: Cloud,
+) -> None:
+    handed = await cloud.begin()
+    await cloud.world.connect(TOWN, BEN)
+    of_ben = await cloud.begin(client=OTHER)
+    assert await cloud.process().withdraw_stale() == 1
+    assert await cloud.process().withdraw_stale() == 0
+    assert (await send(handed), await send(of_ben)) == (404, 200)
+
+
 async def test_what_was_given_up_begins_anew_once_the_key_is_unblocked(cloud: Cloud) -> None:
     handed, stops = await cloud.begin(), cloud.stops()
     await stops.block(CLIENT[:12], "user:1")
