@@ -9,6 +9,7 @@ https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 
 from departments.clients.alarms import Alarms
 from departments.clients.clients import ClientRecords, id_of
-from departments.clients.refusals import TooOften, WrongKey
+from departments.clients.refusals import Refused, TooOften, WrongKey
 from departments.kinds import UPLOADS
 from departments.names import Department
 from departments.secret import AccessSecret
@@ -49,7 +50,8 @@ MOST_OPEN: Final = 100
 """So many unfinished uploads a computer may have, and a few more where it begins some at once: each
 is an address that takes bytes for a week."""
 _LOOKED_AT: Final = 10
-"""So many of them are looked at where there are too many: whoever has sent a file may never ask."""
+"""So many of them are looked at where there are too many: whoever has sent a file may never ask.
+Any of them: the oldest may be those that nobody goes on with."""
 _ROOM_SECONDS: Final = 60.0
 KEPT_SECONDS: Final = 2 * SESSION_SECONDS
 """How long an upload is remembered, from its session's beginning: a week longer than that."""
@@ -147,8 +149,9 @@ class HandedUploads:
             async with self._patience(), turn:
                 yield name
         except CustodyError as error:
+            event = "access_denied" if isinstance(error, Refused) else "upload_not_handed"
             by, code = id_of(client), error.code
-            _log.warning("upload_not_handed", owner=department.owner, client=by, result=code)
+            _log.warning(event, owner=department.owner, client=by, result=code)
             raise
 
     async def withdraw_stale(self) -> int:
@@ -220,7 +223,7 @@ class HandedUploads:
         waiting = await self._workers.read(self._shelf.open, client)
         if len(waiting) < self._most_open:
             return
-        for held in waiting[:_LOOKED_AT]:
+        for held in random.sample(waiting, min(_LOOKED_AT, len(waiting))):
             await self._seen(held.name, held.content, department)
         if len(await self._workers.read(self._shelf.open, client)) >= self._most_open:
             raise TooOften(_ROOM_SECONDS, code="too_many_uploads")

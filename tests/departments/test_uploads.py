@@ -391,8 +391,11 @@ async def test_a_computer_has_so_many_unfinished_uploads_and_no_more(cloud: Clou
     """Whoever sends what was begun, and never asks, is not kept waiting."""
     cloud.uploads._most_open = 3
     handed = [await cloud.begin(key=str(n)) for n in range(3)]
-    with pytest.raises(TooOften) as refused:
+    with capture_logs() as log, pytest.raises(TooOften) as refused:
         await cloud.begin(key="more")
+    assert [(line["event"], line["result"]) for line in log] == [
+        ("access_denied", "too_many_uploads")
+    ]
     assert (refused.value.code, refused.value.retry_after) == ("too_many_uploads", 60)
     assert (await cloud.begin(key="0")).session == handed[0].session
     assert (await cloud.begin(key="more", client=OTHER)).is_new
@@ -400,6 +403,16 @@ async def test_a_computer_has_so_many_unfinished_uploads_and_no_more(cloud: Clou
     assert (await cloud.begin(key="more")).is_new
     with pytest.raises(TooOften):
         await cloud.process_of(3).begin(CLIENT, TANHAE, announced(), "still more")
+
+
+@pytest.mark.one_way("on")
+async def test_uploads_that_nobody_goes_on_with_hide_none_that_have_arrived(cloud: Cloud) -> None:
+    """Of the oldest no byte ever comes; of the others all has come, and nobody has asked."""
+    cloud.uploads._most_open = 20
+    handed = [await cloud.begin(key=str(n)) for n in range(20)]
+    for one in handed[10:]:
+        assert await send(one) == 200
+    assert (await cloud.begin(key="more")).is_new
 
 
 async def test_a_look_that_fails_is_logged_as_a_beginning_is(cloud: Cloud) -> None:
