@@ -140,8 +140,8 @@ def revoke(
     if left:
         says += (
             f" Google could not be told of {left} of its unfinished uploads: whoever has such an "
-            "address can send that one file for a week at most. What serves departments goes on "
-            "trying."
+            "address can send that one file for a week at most. What serves departments tries "
+            "again, while it is asked anything."
         )
     _show_changed(revoked, as_json, says)
 
