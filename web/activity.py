@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEALTH_PATH: Final = "/healthz"
 _NOTHING: Final = frozenset({404, 405, 421})
-"""Answers to whoever tries addresses: anybody on the internet does, and no storage is asked."""
+"""Answers to whoever tries addresses: anybody on the internet does, and no storage is asked, unless
+they bring a key or a session."""
+_BROUGHT: Final = frozenset({b"authorization", b"cookie"})
 
 
 class Activity:
@@ -39,7 +41,8 @@ class Activity:
 
 
 class Noting:
-    """An app whose answers are noted, but for health checks and addresses that are none."""
+    """An app whose answers are noted, but for health checks, and addresses that are none where
+    nobody brings a key: of a stolen one there may be something to tell, wherever it knocks."""
 
     def __init__(self, app: ASGIApp, activity: Activity) -> None:
         self._app = app
@@ -48,10 +51,13 @@ class Noting:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
+        is_check = scope.get("path") == HEALTH_PATH
+        brings = any(name in _BROUGHT for name, _ in scope.get("headers", ()))
+
         async def noting(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] not in _NOTHING:
+            begins = message["type"] == "http.response.start"
+            if begins and (brings or message["status"] not in _NOTHING):
                 self._activity.note()
             await send(message)
 
-        is_check = scope.get("path") == HEALTH_PATH
         await self._app(scope, receive, send if is_check else noting)

@@ -36,6 +36,9 @@ from security.storage.protocol import Key, Storage, Stored
 
 LOOKED_EVERY: Final = 60.0
 """Seconds."""
+_LOOKS_AFTER: Final = 1
+"""So often it is looked once more where nothing is asked: how a key was used is written down, and
+looked into, up to a minute later."""
 _CONSOLE: Final = "/console"
 _ID_DIGITS: Final = 16
 State = Literal["opened", "closed"]
@@ -107,8 +110,10 @@ class Alerts:
         Args:
             has_news: whether the process was asked anything since this was put last.
         """
+        quiet = 0
         while True:
-            if has_news() or self._goes_on or self._incidents.open():
+            quiet = 0 if has_news() else quiet + 1
+            if quiet <= _LOOKS_AFTER or self._goes_on or self._incidents.open():
                 await self.look()
             await asyncio.sleep(every_seconds)
 

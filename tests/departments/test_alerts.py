@@ -399,3 +399,38 @@ async def test_who_has_nothing_to_do_and_nothing_to_tell_asks_the_storage_nothin
     watching.cancel()
     await asyncio.wait((watching,))
     assert told.states() == [(TROUBLE, "opened"), (TROUBLE, "closed")]
+
+
+async def test_what_is_found_out_of_a_key_just_after_it_was_used_is_told(
+    start: Start, told: Told
+) -> None:
+    """Its use is written a minute later: nobody has to ask anything after that."""
+    made: list[Counted] = []
+
+    def counted(storage: Storage) -> Storage:
+        made.append(Counted(storage))
+        return cast(Storage, made[-1])
+
+    process, activity = start(through=counted), Activity()
+    [storage] = made
+    watching = asyncio.create_task(process.alerts.watch(activity.news(), every_seconds=0.5))
+
+    async def rests(seconds: float) -> bool:
+        before = storage.count
+        await asyncio.sleep(seconds)
+        return storage.count == before
+
+    async with asyncio.timeout(20):
+        while not await rests(1.2):
+            pass
+        activity.note()
+        while await rests(0.02):
+            pass
+        while not await rests(0.1):  # it has looked, and not again yet
+            pass
+        process.alarm()
+        while not told.bodies:  # noqa: ASYNC110 - whoever is told has no event
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    await asyncio.wait((watching,))
+    assert told.states() == [(ALARM, "opened")]

@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
     ],
 )
 async def test_what_is_noted(web: RunningWeb, method: str, path: str, is_noted: bool) -> None:
+    """A computer that brings a key is, whatever it is told: it may be a stolen one."""
+    _, key = await web.add_computer(may=("upload",))
     activity = Activity()
     has_news = activity.news()
     assert [has_news(), has_news()] == [True, False]
@@ -40,3 +42,8 @@ async def test_what_is_noted(web: RunningWeb, method: str, path: str, is_noted: 
         assert has_news() is is_noted
         assert (await client.get("/console", headers={"Host": "elsewhere.test"})).status_code == 421
         assert not has_news()
+        authorization = {"Authorization": f"Bearer {key.get_secret_value()}"}
+        ask = {"department": "tanhae"}
+        theirs = {"Host": web.host, "Idempotency-Key": "never", **authorization}
+        answer = await client.get("/api/google/upload-sessions", params=ask, headers=theirs)
+        assert (answer.status_code, has_news()) == (404, True)
