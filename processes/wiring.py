@@ -240,7 +240,7 @@ def alerts_of(
 
 
 def key_stops(parts: Custody, drives: Drives) -> KeyStops:
-    """What ends the keys of departments' computers, where no departments are served."""
+    """What ends the keys of departments' computers, for the chat and for commands."""
     withdrawing = Withdrawing(parts.storage, parts.workers, drives)
     return KeyStops(
         parts.workers,

@@ -143,7 +143,7 @@ def revoke(
             "address can send that one file for a week at most. What serves departments tries "
             "again, while it is asked anything."
         )
-    _show_changed(revoked, as_json, says)
+    _show_changed(revoked, as_json, says, uploads_left=left)
 
 
 async def _revoke(custody: Custody, id: str) -> tuple[Client | None, int]:
@@ -172,11 +172,11 @@ def unblock(which: Which, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson 
     _show_changed(unblocked, as_json, "Its key opens again what it opened before.")
 
 
-def _show_changed(client: Client | None, as_json: bool, says: str) -> None:
+def _show_changed(client: Client | None, as_json: bool, says: str, **more: object) -> None:
     if client is None:
         stop("The computer has gone meanwhile.", Exit.FINDINGS)
     if as_json:
-        show_json(_document(client))
+        show_json({**_document(client), **more})
     else:
         say(f"“{client.label}” ({client.id}) is {client.state}. {says}")
 

@@ -220,7 +220,10 @@ async def test_a_revoked_computers_session_is_given_up(
     await until(lambda: not open_sessions(sandbox))
 
 
-@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize(
+    ("beside", "as_json"),
+    [(True, False), pytest.param(True, True, marks=pytest.mark.one_way("on")), (False, True)],
+)
 async def test_a_session_is_given_up_where_a_command_revokes_the_key(
     web: RunningWeb,
     google: GoogleControls,
@@ -228,6 +231,7 @@ async def test_a_session_is_given_up_where_a_command_revokes_the_key(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     beside: bool,
+    as_json: bool,
 ) -> None:
     """By the command itself, and where Google does not answer it, by a process that serves."""
     await web.authorise(google, AMY)
@@ -250,9 +254,12 @@ async def test_a_session_is_given_up_where_a_command_revokes_the_key(
     for name, value in {"USER_DATA_DIR": str(tmp_path / "user_data"), **settings}.items():
         monkeypatch.setenv(name, str(value))
     line = ["clients", "revoke", client.id, "--yes", "--env-file", os.devnull]
-    done = await asyncio.to_thread(CliRunner().invoke, app, line)
+    done = await asyncio.to_thread(CliRunner().invoke, app, [*line, *["--json"] * as_json])
     assert done.exit_code == 0, done.output
-    assert ("Google could not be told of 1" in done.output) is beside
+    if as_json:
+        assert json.loads(done.stdout)["uploads_left"] == int(beside)
+    else:
+        assert "Google could not be told of 1" in done.output
     assert open_sessions(sandbox) == (1 if beside else 0)
     if beside:
         await google.clear_faults()
