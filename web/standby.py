@@ -37,15 +37,15 @@ def create_standby_app() -> FastAPI:
         return HTMLResponse(refused_page("unavailable", languages), 503, HEADERS | _AGAIN)
 
     @app.api_route("/api/{path:path}", methods=_ANY)
-    @app.post("/{path:path}")
-    async def updates(path: str) -> Response:
-        """For programs. The webhook, wherever it is: Telegram keeps the update, and brings it
-        again."""
+    async def programs(path: str) -> Response:
+        """For programs."""
         return Response(status_code=503, headers=_AGAIN)
 
-    @app.api_route("/{path:path}", methods=["GET", "HEAD"])
+    @app.api_route("/{path:path}", methods=["GET", "HEAD", "POST"])
     async def pages(request: Request, path: str) -> Response:
-        """For people, such as one who opens a sign-in link: nothing of it is spent."""
+        """For people, such as one who opens a sign-in link, or presses its button: nothing of it is
+        spent. And for the webhook, wherever it is: by the status alone, Telegram keeps the update,
+        and brings it again."""
         languages = request.headers.get("Accept-Language", "")
         return HTMLResponse(not_yet_page(languages), 503, HEADERS | _AGAIN)
 

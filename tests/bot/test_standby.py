@@ -199,8 +199,9 @@ async def test_a_second_bot_stands_by_and_takes_over_when_the_first_one_stops(
         async with session.get("/api/google/status") as got:
             assert (got.status, got.headers["Retry-After"]) == (503, "5")
         for page in ("/console/enter/code", "/settings/google", "/"):
-            async with session.get(page) as got:
-                assert (got.status, "Nothing is lost" in await got.text()) == (503, True)
+            for method in ("GET", "POST"):
+                async with session.request(method, page) as got:
+                    assert (got.status, "Nothing is lost" in await got.text()) == (503, True)
     await ann.start()
     await ann.wait_for("Drivekeeper")
     await first.stop()
