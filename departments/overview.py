@@ -23,7 +23,7 @@ State = Literal["never", "fine", "lost", "on_hold", "unreadable"]
 never       it is not authorised, or not any more: an administrator has revoked it
 fine        authorised, as far as is known
 lost        Google has taken it back, or the credential is damaged: it is to be authorised again
-on_hold     many failed at once: it waits for an administrator's word
+on_hold     it failed within an hour of others: until it works again, or somebody decides
 unreadable  an operator has to mend something first
 """
 

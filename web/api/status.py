@@ -62,10 +62,12 @@ class DepartmentStatus(BaseModel):
     department: str = Field(description="The slug.", examples=["tanhae"])
     name: str = Field(examples=["淡海"])
     state: State = Field(
-        description="`never`: nobody has authorised it. `fine`: authorised, as far as is known. "
-        "`lost`: Google has taken it back, or the credential is damaged: an administrator has to "
-        "authorise it again. `on_hold`: many departments failed at once, and it waits for an "
-        "administrator's word. `unreadable`: whoever runs the service has to mend something first."
+        description="`never`: it is not authorised, or not any more, for an administrator has "
+        "revoked it. `fine`: authorised, as far as is known. `lost`: Google has taken it back, or "
+        "the credential is damaged: an administrator has to authorise it again. `on_hold`: it "
+        "failed within an hour of others, and goes on by itself where a setting is to blame and "
+        "put right; else an administrator has to authorise it again. `unreadable`: whoever runs "
+        "the service has to mend something first."
     )
     minutes_left: int = Field(
         description="Of the access token that is kept; it is renewed when somebody asks for one.",
