@@ -23,6 +23,7 @@ from security.storage.protocol import (
     Found,
     Key,
     Put,
+    Step,
     Unit,
     Version,
 )
@@ -90,12 +91,12 @@ class Shelf(Generic[M]):
         self._apply(self.putting(name, content, ABSENT), events)
 
     def replace(
-        self, held: Held[M], content: M, events: Sequence[Event] = (), also: Sequence[Put] = ()
+        self, held: Held[M], content: M, events: Sequence[Event] = (), also: Sequence[Step] = ()
     ) -> Held[M]:
         """Keep `content` in its place; raises Conflict where it has changed since it was read.
 
         Args:
-            also: what is kept with it, in one unit.
+            also: what is done with it, in one unit.
         """
         version = self._apply(self.putting(held.name, content, held.version), events, also)
         return Held(held.name, version, content)
@@ -152,7 +153,7 @@ class Shelf(Generic[M]):
         """The step that keeps it no longer; a conflict where it has changed since it was read."""
         return Drop(Key(self._kind, held.name), held.version)
 
-    def _apply(self, step: Put, events: Sequence[Event] = (), also: Sequence[Put] = ()) -> Version:
+    def _apply(self, step: Put, events: Sequence[Event] = (), also: Sequence[Step] = ()) -> Version:
         return only(self._storage.apply([Unit([step, *also], events=events)]))[0]
 
     def _open(self, name: str, found: Found) -> Held[M] | None:

@@ -15,7 +15,7 @@ from departments.documents import Held, Kept, Shelf
 from departments.kinds import LINK_COUNTS, LINKS
 from departments.secret import AccessSecret, new_secret
 from security.errors import CustodyError
-from security.storage.protocol import ABSENT, Conflict, Put, Storage
+from security.storage.protocol import ABSENT, Conflict, Step, Storage
 
 ENTER_PATH: Final = "/console/enter"
 """Below it are links; the page itself says how one signs in."""
@@ -93,12 +93,12 @@ class SignInLinks:
         return self._find(code) is not None
 
     def spend(
-        self, code: str, also: Callable[[str], Sequence[Put]] = lambda administrator: ()
+        self, code: str, also: Callable[[str], Sequence[Step]] = lambda administrator: ()
     ) -> str | None:
         """Whose link it was; None: it is none, is over, or was spent, be it just now.
 
         Args:
-            also: what is kept with that, in one unit, by whose link it is.
+            also: what is done with that, in one unit, by whose link it is.
         """
         held = self._find(code)
         if held is None:

@@ -15,7 +15,7 @@ from departments.administrators.links import SignInLinks
 from departments.documents import Kept, Shelf
 from departments.kinds import SESSIONS
 from departments.secret import AccessSecret, new_secret
-from security.storage.protocol import ABSENT, Storage
+from security.storage.protocol import ABSENT, Drop, Key, Storage
 
 LONGEST_SECONDS: Final = 12 * 3600
 IDLE_SECONDS: Final = 30 * 60
@@ -75,12 +75,17 @@ class Sessions:
         self._shelf.add(self._name(cookie.get_secret_value()), self._beginning(administrator))
         return cookie
 
-    def begin_by(self, links: SignInLinks, code: str) -> SecretStr | None:
+    def begin_by(
+        self, links: SignInLinks, code: str, before: Session | None = None
+    ) -> SecretStr | None:
         """The same for whoever has a link, which is spent by that; None: see `SignInLinks.spend`.
 
-        Both are one unit: in a database there is never a link that was spent for nothing. On files
-        the link goes first, so that a crash between the two costs it, and two sessions of one link
-        there are in neither. Whoever has lost one asks for another.
+        All is one unit: in a database there is never a link that was spent for nothing. On files
+        the link goes first, so that a crash after that costs it, and two sessions of one link there
+        are in neither. Whoever has lost one asks for another.
+
+        Args:
+            before: the session that whoever comes has already: it ends.
 
         Raises:
             OperatorFault: it cannot be kept; the link holds still.
@@ -88,9 +93,10 @@ class Sessions:
         self._clear()
         cookie = new_secret()
         name = self._name(cookie.get_secret_value())
+        ending = [Drop(Key(SESSIONS, before.id))] if before else []
         whose = links.spend(
             code,
-            lambda one: [self._shelf.putting(name, self._beginning(one), ABSENT)],
+            lambda one: [self._shelf.putting(name, self._beginning(one), ABSENT), *ending],
         )
         return None if whose is None else cookie
 

@@ -19,7 +19,7 @@ from departments.kinds import LINK_COUNTS, LINKS, SESSIONS
 from departments.secret import AccessSecret
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
-from security.storage.protocol import Key, Put, Storage, Stored, Unit
+from security.storage.protocol import Drop, Key, Put, Storage, Stored, Unit
 from tests.stores import storage_in
 
 pytestmark = pytest.mark.encryption("on")
@@ -173,6 +173,32 @@ def test_a_link_is_not_spent_for_a_session_that_cannot_be_kept(
     cookie = Sessions(storage, secret, lambda _: True).begin_by(SignInLinks(storage, secret), code)
     assert cookie is not None
     assert not links.holds(code)
+
+
+class Held(Full):
+    """A storage that lets go of no session."""
+
+    def apply(self, units: Sequence[Unit]) -> list[Any]:
+        for step in (step for unit in units for step in unit.steps):
+            if isinstance(step, Drop) and step.key.kind is SESSIONS:
+                return [OperatorFault("the disk is full", code="disk_full") for _ in units]
+        return self._storage.apply(units)
+
+
+@pytest.mark.one_way("on")
+def test_a_link_ends_the_session_of_before_in_the_unit_that_spends_it(
+    storage: Storage, secret: AccessSecret, links: SignInLinks, sessions: Sessions
+) -> None:
+    before = use(sessions, sessions.begin(ANN).get_secret_value())
+    code = links.make(ANN).get_secret_value()
+    held = cast(Storage, Held(storage))
+    with pytest.raises(OperatorFault):
+        Sessions(held, secret, lambda _: True).begin_by(SignInLinks(held, secret), code, before)
+    assert links.holds(code)
+    cookie = sessions.begin_by(links, code, before)
+    assert cookie is not None
+    assert len(storage.names(SESSIONS)) == 1
+    assert sessions.find(cookie.get_secret_value()) is not None
 
 
 def test_a_link_is_one_session_however_many_press(links: SignInLinks, sessions: Sessions) -> None:

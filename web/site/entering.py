@@ -59,11 +59,9 @@ def entering_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRou
         before = await signed_in.find(request, renews=False)
         cookie = None
         if len(code) <= _LONGEST_CODE:
-            cookie = await workers.run(sessions.begin_by, links, code)
+            cookie = await workers.run(sessions.begin_by, links, code, before)
         if cookie is None:
             raise denied(410, "expired")
-        if before is not None:
-            await workers.run(sessions.end, before)
         response = RedirectResponse(SETTINGS_PATH, 303)
         keep_cookie(response, cookie)
         return response
