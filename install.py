@@ -27,7 +27,8 @@ _TICK_SECONDS = 0.2
 _LEAST_PIP = (22, 3)
 """The first with `--python`: https://pip.pypa.io/en/stable/news/#v22-3"""
 
-_LOCKED = re.compile(r"(?m)^([A-Za-z0-9][\w.-]*)==([\w.!+]+)(?!.*sys_platform == 'win32')")
+_LOCKED = re.compile(r"(?m)^([A-Za-z0-9][\w.-]*)==([\w.!+]+)(.*)$")
+_FOR_PYTHON = re.compile(r"python_full_version (<|>=) '(\d+)\.(\d+)'")
 _WHEEL = re.compile(r"(?:Downloading|Using cached|Processing) (?:\S*/)?([\w.]+)-\S+\.whl")
 _SIZE = re.compile(r"\(([\d.]+) (kB|MB)\)")
 
@@ -98,8 +99,22 @@ def _is_locked(folder: int) -> bool:
 
 def _locked(files: Iterable[Path]) -> set[str]:
     """Each package's name and version, as its folder in an environment begins."""
-    found = {pair for path in files for pair in _LOCKED.findall(path.read_text("utf-8"))}
-    return {f"{re.sub('[-_.]+', '_', name).lower()}-{version}" for name, version in found}
+    found = {entry for path in files for entry in _LOCKED.findall(path.read_text("utf-8"))}
+    return {
+        f"{re.sub('[-_.]+', '_', name).lower()}-{version}"
+        for name, version, rest in found
+        if _is_for_here(rest)
+    }
+
+
+def _is_for_here(rest: str) -> bool:
+    """Whether pip takes a locked package, by the conditions behind it that our files have."""
+    if "sys_platform == 'win32'" in rest:
+        return False
+    found = _FOR_PYTHON.search(rest)
+    if found is None:
+        return True
+    return (found[1] == "<") == (sys.version_info < (int(found[2]), int(found[3])))
 
 
 def _present(venv: Path) -> set[str]:

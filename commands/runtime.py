@@ -16,7 +16,7 @@ from pydantic import SecretBytes
 
 from commands.output import Exit, stop
 from commands.waiting import WaitingForBot, WaitingForOwners
-from config import DatabaseAddress, Settings, SettingsError, load_settings
+from config import DatabaseAddress, Settings, SettingsError, load_settings, without_settings
 from processes.storage import (
     are_credentials_in_files,
     are_files_unmoved,
@@ -173,6 +173,8 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
         refuse_emptied(settings)
         refuse_unmoved(settings)
         if not in_use:
+            if nothing := without_settings(settings, env_file):
+                stop(nothing, Exit.USAGE)
             stop(
                 f"{_nothing_in(settings)} `drivekeeper restore ARCHIVE` brings a backup back.",
                 Exit.USAGE,
@@ -199,6 +201,8 @@ def open_custody(env_file: Path, *, changes: bool = False) -> Iterator[Custody]:
 def open_database(env_file: Path) -> Iterator[Database]:
     """The database as the settings say; faults end the command with one sentence."""
     settings = read_settings(env_file)
+    if nothing := without_settings(settings, env_file):
+        stop(nothing, Exit.USAGE)
     if settings.database is None:
         stop("DATABASE_URL is not set: everything is kept in files (USER_DATA_DIR).", Exit.USAGE)
     try:

@@ -2,6 +2,7 @@
 
 from config.addresses import is_loopback
 from config.database import DatabaseAddress
+from config.incomplete import token_uri_of, without_settings
 from config.loading import (
     DEFAULT_ENV_FILE,
     SettingsError,
@@ -25,4 +26,6 @@ __all__ = [
     "is_loopback",
     "load_settings",
     "settings_warnings",
+    "token_uri_of",
+    "without_settings",
 ]

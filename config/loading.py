@@ -52,7 +52,7 @@ def load_settings(
     Raises:
         SettingsError: with every fault found, so that an operator mends them in one go.
     """
-    variables = _read_or_refuse(env_file)
+    variables = read_or_refuse(env_file)
     faults = {_shown(name): reason for name, reason in variables.faults.items()}
     defaults: dict[str, Any] = {}
     while True:
@@ -78,7 +78,7 @@ def load_settings(
     return settings
 
 
-def _read_or_refuse(env_file: Path | None) -> Variables:
+def read_or_refuse(env_file: Path | None) -> Variables:
     name = env_file.name if env_file else ""
     try:
         if env_file not in (None, DEFAULT_ENV_FILE) and not env_file.exists():
@@ -94,7 +94,7 @@ def settings_warnings(env_file: Path | None = DEFAULT_ENV_FILE) -> tuple[str, ..
     Raises:
         SettingsError: the file cannot be read.
     """
-    variables = _read_or_refuse(env_file)
+    variables = read_or_refuse(env_file)
     names = {name.upper() for name in variables.values}
     without_effect = (
         f"{theirs} is set, and has no effect here: {instead} would"

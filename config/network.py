@@ -22,7 +22,7 @@ import certifi
 from pydantic import SecretStr
 from pydantic_settings import NoDecode
 
-from config.values import Ip, ip_of, of_text
+from config.values import Ip, each, ip_of, of_text
 
 _LABEL: Final = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"{_LABEL}(\.{_LABEL})*")
@@ -193,15 +193,19 @@ def _proxy(value: str) -> SecretStr:
 
 
 def _exemptions(value: str) -> tuple[Exemption, ...]:
-    found = []
-    for number, entry in enumerate(value.replace(",", " ").split(), start=1):
+    found: list[Exemption] = []
+
+    def fault_of(entry: str) -> str | None:
         try:
             found.append(Exemption.parse(entry))
         except ValueError:
-            raise ValueError(
-                f"entry {number} is not understood: names, IP addresses and ranges such as "
-                "example.org, 10.0.0.0/8, [fd00::1]:8443 are, and *"
-            ) from None
+            return (
+                "is not understood: names, IP addresses and ranges such as example.org, "
+                "10.0.0.0/8, [fd00::1]:8443 are, and *"
+            )
+        return None
+
+    each(value.replace(",", " ").split(), fault_of)
     return tuple(found)
 
 

@@ -28,6 +28,11 @@ _GOOGLES: Final = frozenset(
         "https://www.googleapis.com/oauth2/v4/token",
     }
 )
+_MAKE_ONE: Final = "make a new key in Google's console, as docs/service-accounts.md says"
+_OF_THERE: Final = "Google's addresses are changed here, and the key has to be of there"
+_ENCODE: Final = (
+    "encode the file that Google's console gave once more: drivekeeper service-account encode"
+)
 _ADDRESS: Final = re.compile(r"[a-z0-9-]{1,63}@[a-z0-9.-]{1,200}\.iam\.gserviceaccount\.com")
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
@@ -55,13 +60,14 @@ class ServiceAccountKey:
             token_uri: where they are fetched here. None: that is not known, and not compared.
 
         Raises:
-            ValueError: it cannot be used; with all that is wrong, and nothing of what it holds.
+            ValueError: it cannot be used; with all that is wrong and what to do, and nothing of
+                what it holds.
         """
         found = _object_in(text)
         if found.get("type") != "service_account":
             raise ValueError(
-                "is no key of a service account: its type is not service_account (the file of an "
-                "OAuth client is another)"
+                "it is no key of a service account: its type is not service_account (the file of "
+                f"an OAuth client is another: {_MAKE_ONE})"
             )
         faults = [*_faults_of(found, token_uri)]
         try:
@@ -70,7 +76,8 @@ class ServiceAccountKey:
         except ValueError as fault:
             faults.append(str(fault))
         if faults:
-            raise ValueError("; ".join(faults))
+            is_googles = token_uri is None or token_uri in _GOOGLES
+            raise ValueError(f"{'; '.join(faults)} ({_MAKE_ONE if is_googles else _OF_THERE})")
         return cls(
             address=found["client_email"],
             id=found["private_key_id"],
@@ -85,13 +92,13 @@ def _object_in(text: str) -> Mapping[str, Any]:
         try:
             data = base64.b64decode("".join(text.split()), validate=True)  # it wraps its lines
         except ValueError:
-            raise ValueError("is neither JSON nor base64 of it") from None
+            raise ValueError(f"it is neither JSON nor base64 of it ({_ENCODE})") from None
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ValueError("holds no JSON object")  # noqa: TRY004 - pydantic's
+        raise ValueError(f"it holds no JSON object ({_ENCODE})")  # noqa: TRY004 - pydantic's
     return found
 
 
@@ -112,7 +119,11 @@ def _faults_of(found: Mapping[str, Any], token_uri: str | None) -> Iterator[str]
     try:
         named = _text(found, "token_uri")
         if named not in allowed and token_uri is not None:
-            yield f"its token_uri is not {'GOOGLE_TOKEN_URI' if is_moved else 'one of Google'}"
+            yield (
+                "its token_uri is not GOOGLE_TOKEN_URI"
+                if is_moved
+                else "its token_uri is not one of Google's"
+            )
     except ValueError as fault:
         yield str(fault)
     if found.get("universe_domain", UNIVERSE) != UNIVERSE:
@@ -122,7 +133,7 @@ def _faults_of(found: Mapping[str, Any], token_uri: str | None) -> Iterator[str]
 def _text(found: Mapping[str, Any], field: str) -> str:
     value = found.get(field)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"has no {field}")
+        raise ValueError(f"it has no {field}")
     return value
 
 

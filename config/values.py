@@ -10,7 +10,7 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -175,12 +175,33 @@ def _entries(value: str, separators: str = r"[\s,]+") -> list[str]:
     return found
 
 
+def each(entries: Iterable[str], fault_of: Callable[[str], str | None]) -> None:
+    """Look at every entry of a list.
+
+    Args:
+        fault_of: what is wrong with an entry, behind its place; None: nothing.
+
+    Raises:
+        ValueError: with all that is wrong with any.
+    """
+    found = ((place, fault_of(entry)) for place, entry in enumerate(entries, start=1))
+    places: dict[str, list[int]] = {}
+    for place, fault in found:
+        if fault is not None:
+            places.setdefault(fault, []).append(place)
+    if places:
+        raise ValueError("; ".join(f"{_named(at)} {fault}" for fault, at in places.items()))
+
+
+def _named(places: Sequence[int]) -> str:
+    *first, last = map(str, places)
+    return f"each of the entries {', '.join(first)} and {last}" if first else f"entry {last}"
+
+
 def _ids(form: re.Pattern[str], what: str) -> BeforeValidator:
     def check(value: str) -> frozenset[int]:
         found = _entries(value)
-        for place, entry in enumerate(found, start=1):
-            if not form.fullmatch(entry):
-                raise ValueError(f"entry {place} is not {what}")
+        each(found, lambda entry: None if form.fullmatch(entry) else f"is not {what}")
         return frozenset(map(int, found))
 
     return of_text(check)
@@ -188,12 +209,13 @@ def _ids(form: re.Pattern[str], what: str) -> BeforeValidator:
 
 def _fernet_keys(value: str) -> tuple[SecretStr, ...]:
     keys: dict[str, SecretStr] = {}
-    for place, entry in enumerate(_entries(value), start=1):
-        if not _FERNET_KEY.fullmatch(entry):
-            raise ValueError(
-                f"entry {place} is not a Fernet key (32 bytes in url-safe base64, 44 characters; "
-                "several are separated by commas)"
-            )
+    found = _entries(value)
+    otherwise = (
+        "is not a Fernet key (32 bytes in url-safe base64, 44 characters; several are separated "
+        "by commas)"
+    )
+    each(found, lambda entry: None if _FERNET_KEY.fullmatch(entry) else otherwise)
+    for entry in found:
         # Some spell the same key otherwise: compared and used in one spelling.
         raw = binascii.a2b_base64(entry.replace("-", "+").replace("_", "/"))
         spelt = base64.urlsafe_b64encode(raw).decode("ascii")
@@ -203,27 +225,39 @@ def _fernet_keys(value: str) -> tuple[SecretStr, ...]:
 
 def _clients(value: str) -> tuple[SecretStr, ...]:
     found = _entries(value)
-    for place, entry in enumerate(found, start=1):
-        id, _, secret = entry.partition(":")
-        if ":" in secret or ";" in secret:
-            raise ValueError(f"entry {place} must be id:secret (pairs are separated by commas)")
-        try:
-            _client_id(id), _client_secret(secret)
-        except ValueError as error:
-            raise ValueError(f"entry {place} must be id:secret, and one of them {error}") from None
+    each(found, _fault_of_client)
     return tuple(map(SecretStr, found))
 
 
+def _fault_of_client(entry: str) -> str | None:
+    id, _, secret = entry.partition(":")
+    if ":" in secret or ";" in secret:
+        return "must be id:secret (pairs are separated by commas)"
+    try:
+        _client_id(id), _client_secret(secret)
+    except ValueError as error:
+        return f"must be id:secret, and one of them {error}"
+    return None
+
+
 def _departments(value: str) -> tuple[str, ...]:
-    found = _entries(value, ",")
     slugs: set[str] = set()
-    for place, entry in enumerate(found, start=1):
-        slug, _, name = entry.partition("=")
-        if not _SLUG.fullmatch(slug) or not _DEPARTMENT.fullmatch(name):
-            raise ValueError(f"entry {place} must be slug=name, the slug of a-z and 0-9")
+
+    def fault_of(entry: str) -> str | None:
+        slug, equals, name = entry.partition("=")
+        if not equals or not _DEPARTMENT.fullmatch(name):
+            return "must be slug=name, such as tanhae=淡海"
+        if not _SLUG.fullmatch(slug):
+            return (
+                "has a slug that is none: at most 31 small letters (a-z) and digits, a letter first"
+            )
         if slug in slugs:
-            raise ValueError(f"entry {place} has a slug that stands there already")
+            return "has a slug that stands there already"
         slugs.add(slug)
+        return None
+
+    found = _entries(value, ",")
+    each(found, fault_of)
     return tuple(found)
 
 

@@ -29,6 +29,19 @@ def fingerprint(key: SecretStr) -> str:
     return hashlib.sha256(b"drivekeeper kid:" + raw).hexdigest()[:12]
 
 
+PUT_IT_THERE: Final = "put it there, behind the others, or see “A key is lost” in docs/keys.md"
+"""What an operator does about a key that is lacking."""
+
+
+def lacks(name: str) -> str:
+    """What is said wherever the key of something is not among those that are configured.
+
+    Args:
+        name: the key's, with its fingerprint where that is known.
+    """
+    return f"TOKEN_ENCRYPTION_KEY lacks {name}: {PUT_IT_THERE}"
+
+
 class TokenEncryption:
     """Encrypts under the newest key and decrypts under any configured one."""
 
@@ -121,11 +134,11 @@ class TokenEncryption:
                 continue
         if not self._keys:
             raise OperatorFault(
-                f"encrypted under {name}, and TOKEN_ENCRYPTION_KEY is not set", code="key_missing"
+                f"encrypted under {name}, and TOKEN_ENCRYPTION_KEY is not set: put that key there, "
+                "or see “A key is lost” in docs/keys.md",
+                code="key_missing",
             )
-        raise OperatorFault(
-            f"encrypted under {name}, which is not among TOKEN_ENCRYPTION_KEY", code="unknown_key"
-        )
+        raise OperatorFault(lacks(name), code="unknown_key")
 
 
 def _refused(data: bytes) -> OperatorFault | CorruptCredential:

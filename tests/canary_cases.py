@@ -78,7 +78,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     "keys generate": (Case("keys generate", 0, "="),),
     "keys check": (
         Case("keys check", 0, "documents need key"),
-        Case("keys check", 1, "not configured", settings=ANOTHER_KEY),
+        Case("keys check", 1, "lacks key", settings=ANOTHER_KEY),
         Case(
             "keys check",
             1,
@@ -143,7 +143,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("tokens decrypt", 1, "Nothing was changed"),
         Case("tokens decrypt --yes", 3, "bot is running", bot_runs),
         Case("tokens decrypt", 2, "", settings={"TOKEN_REQUIRE_ENCRYPTION": "true"}),
-        Case("tokens decrypt --yes", 1, "its key is not configured", settings=ANOTHER_KEY),
+        Case("tokens decrypt --yes", 1, "lacks its key", settings=ANOTHER_KEY),
         Case("tokens decrypt --yes", 3, "Stopped", full),
     ),
     "tokens list": (

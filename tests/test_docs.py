@@ -317,6 +317,14 @@ def _modules() -> Iterator[Path]:
             yield from folder.rglob("*.py")
 
 
+def test_the_sandboxs_page_of_departments_has_every_state_that_the_documents_have() -> None:
+    """The README sends people there for all of them."""
+    page = (ROOT / "sandbox" / "panel" / "static" / "departments.html").read_text("utf-8")
+    section = (ROOT / "docs" / "sandbox.md").read_text("utf-8").partition("## Departments")[2]
+    states = [line for line in section.partition("\n## ")[0].splitlines() if line[:2] == "| "]
+    assert page.count("<dt>") == len(states) - 1
+
+
 def test_make_targets_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     code = code_in((ROOT / "README.md").read_text("utf-8"))

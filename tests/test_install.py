@@ -141,6 +141,21 @@ def test_a_package_that_is_slow_to_come_is_named_while_it_comes(
 
 
 @pytest.mark.one_way
+def test_what_is_for_another_python_or_system_is_not_counted(tmp_path: Path, index: Index) -> None:
+    """Nor is it missing ever after."""
+    conditions = {
+        "small": "python_full_version >= '3.11'",
+        "old": "python_full_version < '3.11'",
+        "new": "python_full_version >= '99.0'",
+        "windows": "sys_platform == 'win32'",
+    }
+    lines = [index.add(name).replace(" ", f" ; {said} ", 1) for name, said in conditions.items()]
+    for says in ("Installing 1 package into ", "Installing what has changed into "):
+        told, errors = start(tmp_path, index.url, "".join(lines)).communicate(timeout=90)
+        assert told.startswith(says), errors
+
+
+@pytest.mark.one_way
 def test_what_was_stopped_half_way_is_installed_again(tmp_path: Path, index: Index) -> None:
     """pip alone would take the half for whole, and fail at the next update."""
     locked = index.add("small")

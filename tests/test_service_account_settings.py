@@ -165,7 +165,10 @@ def test_all_faults_of_all_departments_are_told_together(
         **{"WEB_PORT": "canary", VARIABLE: wrong, f"{OTHER}_FILE": str(tmp_path / "nowhere")},
     )
     assert {*found} == {"WEB_PORT", VARIABLE, OTHER}
-    assert found[VARIABLE] == "has no client_email; its token_uri is not one of Google"
+    assert found[VARIABLE] == (
+        "it has no client_email; its token_uri is not one of Google's (make a new key in Google's "
+        "console, as docs/service-accounts.md says)"
+    )
 
 
 def test_files_of_earlier_years_serve_still() -> None:
@@ -179,7 +182,10 @@ def test_where_google_is_moved_the_key_has_to_be_of_there(monkeypatch: pytest.Mo
     there = google_at("http://127.0.0.1:8765")
     own = encoded(token_uri=there["GOOGLE_TOKEN_URI"])
     found = faults(monkeypatch, **NEEDED, **there, **{VARIABLE: encoded(), OTHER: own})
-    assert found == {VARIABLE: "its token_uri is not GOOGLE_TOKEN_URI"}
+    assert found == {
+        VARIABLE: "its token_uri is not GOOGLE_TOKEN_URI (Google's addresses are changed here, and "
+        "the key has to be of there)"
+    }
     monkeypatch.delenv(VARIABLE)
     assert [*load(monkeypatch).service_accounts] == ["anping"]
 
@@ -210,5 +216,5 @@ def test_neither_process_starts_with_a_faulty_key(
         monkeypatch.setenv(name, value)
     done = CliRunner().invoke(app, [process, "--env-file", os.devnull])
     assert done.exit_code == 2
-    assert f"{VARIABLE}: has no client_email\n" in done.stderr
-    assert f"{OTHER}: has no private_key\n" in done.stderr
+    assert f"{VARIABLE}: it has no client_email (" in done.stderr
+    assert f"{OTHER}: it has no private_key (" in done.stderr

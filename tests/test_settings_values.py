@@ -17,10 +17,12 @@ SPELT_OTHERWISE = base64.b64encode(b"\xfb\xff" + bytes(30)).decode()
 URL_SAFE = SPELT_OTHERWISE.replace("+", "-").replace("/", "_")
 NAMES = sorted({name.upper() for name in Settings.model_fields} - {"SERVICE_ACCOUNTS"})
 
+OTHER_SLUG = "has a slug that is none: at most 31 small letters (a-z) and digits, a letter first"
+NO_PAIR = "must be id:secret, and one of them is not a client's secret (one word, such as GOCSPX-…)"
 REFUSED = [
     # Keys with anything else between them than commas, blanks and line ends; comments
     ("TOKEN_ENCRYPTION_KEY", f"{KEY};{OTHER_KEY}", "entry 1 is not a Fernet key"),
-    ("TOKEN_ENCRYPTION_KEY", f"{KEY} # mine", "entry 2 is not a Fernet key"),
+    ("TOKEN_ENCRYPTION_KEY", f"{KEY} # mine", "each of the entries 2 and 3 is not a Fernet key"),
     ("TOKEN_ENCRYPTION_KEY", f"{KEY}{OTHER_KEY}", "entry 1 is not a Fernet key"),
     ("TOKEN_ENCRYPTION_KEY", KEY.rstrip("="), "entry 1 is not a Fernet key"),
     ("TOKEN_ENCRYPTION_KEY", f"{KEY},{KEY[:-1]}é", "entry 2 is not a Fernet key"),
@@ -100,7 +102,21 @@ REFUSED = [
     ("GOOGLE_OTHER_CLIENTS", "a:b,canary", "entry 2 must be id:secret"),
     ("GOOGLE_OTHER_CLIENTS", "a:b;c:d,GOCSPX-x:c", "entry 1 must be id:secret"),
     ("DEPARTMENTS", "tanhae=淡海，anping=安坑", "entry 1 must be slug=name"),
-    ("DEPARTMENTS", "tanhae=淡海,Anping=安坑", "entry 2 must be slug=name"),
+    ("DEPARTMENTS", "tanhae=淡海,Anping=安坑", "entry 2 has a slug that is none: at most 31 small"),
+    (
+        "DEPARTMENTS",
+        "Tan=淡海,anping",
+        f"entry 1 {OTHER_SLUG}; entry 2 must be slug=name, such as tanhae=淡海",
+    ),
+    ("DEPARTMENTS", "Tan=淡海,b=b,An=安坑", "each of the entries 1 and 3 has a slug"),
+    ("ALLOWED_USER_IDS", "canary,502,@canary,0", "each of the entries 1, 3 and 4 is not the Teleg"),
+    ("TOKEN_ENCRYPTION_KEY", f"canary,{KEY},canary", "each of the entries 1 and 3 is not a Fernet"),
+    (
+        "GOOGLE_OTHER_CLIENTS",
+        "a:b,canary,c:d:e",
+        f"entry 2 {NO_PAIR}; entry 3 must be id:secret (pairs are",
+    ),
+    ("NO_PROXY", "localhost,exa mple.org*,10.", "each of the entries 3 and 4 is not understood"),
     ("DEPARTMENTS", "tanhae=淡海,tanhae=安坑", "entry 2 has a slug that stands there already"),
     # Departments' computers
     ("CLIENT_ALARM", "canary", "must be report or block"),

@@ -6,6 +6,7 @@ from commands.checks.finding import Finding, failed, ok, skipped, warning
 from commands.runtime import Installation
 from commands.wording import count
 from config import Settings
+from security.encryption import PUT_IT_THERE
 from security.errors import OperatorFault
 from security.recovery.key_use import Census, census
 
@@ -55,11 +56,9 @@ def judge_keys(counted: Census, there: Installation) -> list[Finding]:
         kids = sorted(use.kid for use in missing if use.kid)
         named = ", ".join(kids[:_SHOWN]) + (" and others" if len(kids) > _SHOWN else "")
         whose = f"key {named}" if kids else "a key that they do not name"
-        says = f"{count(number, 'document')} encrypted under {whose}, which is not configured."
-        do = (
-            "Add the key to TOKEN_ENCRYPTION_KEY, behind the newest; see Rotating keys in the docs."
-        )
-        findings.append(failed(name, says, do))
+        under = f"{count(number, 'document')} encrypted under it"
+        says = f"TOKEN_ENCRYPTION_KEY lacks {whose}: {under}."
+        findings.append(failed(name, says, f"{PUT_IT_THERE[:1].upper()}{PUT_IT_THERE[1:]}."))
     # What is damaged in quarantine lies there because it is.
     damaged = sum(
         number

@@ -91,6 +91,14 @@ def _people(settings: Settings) -> Finding:
 
 def _administrators(settings: Settings) -> Finding:
     name = "administrators"
+    if is_web_alone(settings):
+        if settings.alert_webhook_url is not None:
+            return ok(name, "ALERT_WEBHOOK_URL is told of trouble.")
+        return warning(
+            name,
+            "Nobody is told of trouble: there is no bot, and ALERT_WEBHOOK_URL is not set.",
+            "Set ALERT_WEBHOOK_URL to an address that passes messages on to people.",
+        )
     if number := len(settings.admin_user_ids):
         return ok(
             name, f"{count(number, 'person', 'people')} to tell of trouble, who administer it."

@@ -72,8 +72,18 @@ def add(
     may: tuple[May, ...] = ("token",) if may_get_tokens else ()
     with _opened(env_file) as (custody, clients):
         its = _department(custody, department)
+        namesakes = [
+            one for one in clients.all(its.slug) if one.label == label_of(label) and one.is_active
+        ]
         client, key = clients.add(its.slug, label, may, _BY)
     secret = key.get_secret_value()
+    if namesakes:
+        typer.echo(
+            f"Another computer of {its.name} is called “{client.label}” as well "
+            f"({', '.join(one.id for one in namesakes)}): people cannot tell them apart. If this "
+            f"one was to take its place: drivekeeper clients revoke {namesakes[0].id}",
+            err=True,
+        )
     if as_json:
         show_json({**_document(client), "key": secret})
         return

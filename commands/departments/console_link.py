@@ -37,7 +37,11 @@ def console_link(
             typer.echo(f"Sessions ended: {count}")
             return
         if settings.public_url is None:
-            stop("PUBLIC_URL is not set: where would the link lead?", Exit.USAGE)
+            stop(
+                "PUBLIC_URL is not set, and the link has to lead there: set it to the address at "
+                "which browsers reach these pages, such as https://drive.example.org.",
+                Exit.USAGE,
+            )
         try:
             code = links.make(operator)
         except TooManyLinks as fault:

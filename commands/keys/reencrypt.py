@@ -11,6 +11,7 @@ import typer
 from commands.output import Exit, progress, say, show_json, show_table, stop
 from commands.runtime import Custody
 from commands.wording import of_kind
+from security.encryption import PUT_IT_THERE
 from security.errors import CustodyError
 from security.recovery.rotation import OUTCOMES, Mode, Plaintext, Rotation, RotationReport
 from security.storage.events import Event
@@ -22,7 +23,7 @@ DryRun = Annotated[
 _SHOWN: Final = 20
 _RESUME: Final = "What is done stays done: run the command again to go on."
 _REASONS: Final = {
-    "unknown_key": "its key is not configured",
+    "unknown_key": "TOKEN_ENCRYPTION_KEY lacks its key",
     "key_missing": "no key is configured",
     "unknown_envelope": "an envelope of an unknown version",
     "tampered": "damaged",
@@ -100,6 +101,8 @@ def show_report(report: RotationReport, advice: list[str], *, as_json: bool) -> 
             reasons = Counter(_REASONS.get(left.result, left.result) for left in report.left)
             counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             say(f"Left as they are, in all: {counted}. --json lists every one.")
+        if any(left.result == "unknown_key" for left in report.left):
+            say(f"Of a key that is lacking: {PUT_IT_THERE}.")
         for line in advice:
             say(line)
     if report.left:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from commands.options import DEFAULT_ENV_FILE, EnvFile
-from commands.output import AsJson, Exit, say, show_json
+from commands.output import AsJson, Exit, say, show_json, stop
 from commands.runtime import Installation, read_settings
 from commands.service_accounts.standings import UNKEPT, age_of, standings
-from config import Settings
+from config import Settings, without_settings
 from config.settings import service_account_variable
 from departments.service_accounts.standing import REPLACE_DAYS, KeyStanding
 from security.errors import CustodyError, OperatorFault
@@ -31,6 +31,8 @@ def check(
     Exit code 1: a key is to be replaced, or Google refuses one. Changes nothing.
     """
     settings = read_settings(env_file)  # which names every fault of a key
+    if nothing := without_settings(settings, env_file):
+        stop(nothing, Exit.USAGE)
     there = Installation.of(settings)
     found, unknown = standings(there)
     there.storage.close()

@@ -1,6 +1,7 @@
 """`drivekeeper service-account encode`: a key file as the line that settings want.
 
-It reads no settings, for those may be what it is to mend, and writes nothing.
+Of the settings it reads one alone, GOOGLE_TOKEN_URI, for the others may be what it is to mend; and
+it writes nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Annotated, Final
 
 import typer
 
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import Exit, stop
+from config import SettingsError, token_uri_of
 from config.service_accounts import ServiceAccountKey
-from config.settings import GOOGLE_ADDRESSES, service_account_variable
+from config.settings import service_account_variable
 from config.sources import trimmed
 from security.storage.disk_faults import reason_of
 
@@ -40,19 +43,24 @@ def encode(
         str,
         typer.Option(metavar="SLUG", help="Whose it is: a slug of DEPARTMENTS.", callback=_checked),
     ],
+    env_file: EnvFile = DEFAULT_ENV_FILE,
 ) -> None:
     """Print a service account's key file as one line for the settings, and nothing else on stdout.
 
-    The file is looked at as at the bot's start. It stays where it is; nothing is written.
+    The file is looked at as at a start with these settings. It stays where it is; nothing is
+    written.
     """
     data = _read(file)
     text = trimmed(data.decode("utf-8", "replace"))
     if not text.startswith("{"):
         stop("The file is no JSON: it should be the one that Google's console gave.", Exit.USAGE)
     try:
-        key = ServiceAccountKey.parse(text, GOOGLE_ADDRESSES["google_token_uri"])
+        token_uri = token_uri_of(env_file)
+        key = ServiceAccountKey.parse(text, token_uri)
+    except SettingsError as error:
+        stop(f"The settings cannot be read: {'; '.join(error.faults)}.", Exit.USAGE)
     except ValueError as fault:
-        stop(f"The file {fault}.", Exit.USAGE)
+        stop(f"The file cannot be used: {fault}.", Exit.USAGE)
     name = service_account_variable(department).upper()
     typer.echo(f"{name}={base64.b64encode(data).decode('ascii')}")
     sys.stdout.flush()

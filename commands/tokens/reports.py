@@ -15,11 +15,12 @@ from commands.output import AsJson, Exit, Mask, at, on, say, show_json, show_tab
 from commands.runtime import Custody, open_custody
 from commands.wording import count
 from security.credential import Owner
+from security.encryption import lacks
 from security.recovery.inspection import FINDINGS, STATES, TokenFacts, inspect, inspect_all
 
 _FAULTS: Final = {
     "key_missing": "It is encrypted, and TOKEN_ENCRYPTION_KEY is not set.",
-    "unknown_key": "Its key is not in TOKEN_ENCRYPTION_KEY: put it there, behind the newest.",
+    "unknown_key": f"{lacks('its key')}.",
     "plaintext_refused": "In plaintext, and a key is set: see `drivekeeper tokens encrypt`.",
 }
 """What an operator mends, and how."""

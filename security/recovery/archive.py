@@ -203,7 +203,8 @@ def _open(header: bytes, keys: Sequence[SecretStr]) -> tuple[Fernet, str]:
             return Fernet(key.get_secret_value()), archive_id
     shown = kid if is_kid(kid) else "with a damaged id"
     raise OperatorFault(
-        f"the archive is encrypted under key {shown}, which is not in TOKEN_BACKUP_KEY",
+        f"the archive is encrypted under key {shown}, which TOKEN_BACKUP_KEY lacks: put it there, "
+        "behind the others; without it the archive cannot be opened",
         code="unknown_key",
     )
 

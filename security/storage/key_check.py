@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from security.encryption import TokenEncryption, is_encrypted, is_object, kid_of
+from security.encryption import TokenEncryption, is_encrypted, is_object, kid_of, lacks
 from security.errors import CorruptCredential, OperatorFault
 from security.storage.catalogue import Kind
 from security.storage.parts import principal
@@ -83,6 +83,4 @@ def _some_open(documents: Iterable[bytes], keyring: TokenEncryption) -> bool:
     if first.code != "unknown_key" or not kids:
         raise first
     named = ", ".join(kid for kid, _ in kids.most_common(_NAMED))
-    raise OperatorFault(
-        f"no encrypted document opens: TOKEN_ENCRYPTION_KEY lacks key {named}", code="unknown_key"
-    )
+    raise OperatorFault(f"no encrypted document opens: {lacks(f'key {named}')}", code="unknown_key")

@@ -41,6 +41,27 @@ def test_a_computer_gets_a_key_that_is_shown_once(
     assert client.created_by == "operator:command"
 
 
+def test_a_label_that_another_computer_has_is_given_with_a_warning(
+    run: Run, clients: Clients
+) -> None:
+    """Not where that one is another department's, or revoked."""
+    other, _ = clients.add("tanhae", "Desk 1", (), "user:501")
+    clients.add("anping", "Desk 2", (), "user:501")
+    line = ("clients", "add", "tanhae", "--label")
+    done = run(*line, " Desk 1 ")
+    assert done.exit_code == Exit.OK, done.output
+    assert is_key(done.stdout.strip())
+    assert f"Another computer of 淡海 is called “Desk 1” as well ({other.id})" in done.stderr
+    assert f"drivekeeper clients revoke {other.id}" in done.stderr
+    as_json = run(*line, "Desk 1", "--json")
+    assert in_json(as_json)["label"] == "Desk 1"
+    assert "as well" in as_json.stderr
+    for client in clients.all("tanhae"):
+        clients.revoke(client.id, "user:501")
+    assert "as well" not in run(*line, "Desk 1").stderr
+    assert "as well" not in run(*line, "Desk 2").stderr
+
+
 def test_for_programs_a_new_computer_is_one_object(run: Run, clients: Clients) -> None:
     said = in_json(run("clients", "add", "anping", "--label", "Desk", "--may-get-tokens", "--json"))
     client = clients.by_key(said["key"])

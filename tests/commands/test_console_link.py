@@ -55,7 +55,7 @@ def test_revoking_ends_an_operators_sessions_and_links(run: Run, storage: Storag
     ("line", "variables", "says"),
     [
         (["--as", "a\tb"], {}, "--as: a name has letters"),
-        ([], {"PUBLIC_URL": ""}, "PUBLIC_URL is not set"),
+        ([], {"PUBLIC_URL": ""}, "set it to the address at which browsers reach"),
     ],
 )
 def test_what_is_missing_is_named(

@@ -285,6 +285,14 @@ async def test_where_drivekeeper_web_runs_alone_nothing_of_a_bots_is_asked_for(
     found = await hermit.examine(offline=True, PUBLIC_URL="https://drive.example")
     assert wrong(found) == set()
     assert "drivekeeper web" in found["settings"].says
+    assert found["administrators"].state is State.WARNING
+    assert "ALERT_WEBHOOK_URL" in (found["administrators"].do or "")
+    told = await hermit.examine(
+        offline=True,
+        PUBLIC_URL="https://drive.example",
+        ALERT_WEBHOOK_URL="https://hooks.example/a",
+    )
+    assert told["administrators"].state is State.OK
     assert {"people", "bot"}.isdisjoint(found)
 
 

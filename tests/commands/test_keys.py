@@ -143,7 +143,10 @@ def test_check_works_where_nothing_opens_and_the_bot_would_not_start(
         before = state_of(folder)
         result = run("keys check", *keys)
         assert result.exit_code == 1
-        assert f"key {TokenEncryption([OLD]).kid}, which is not configured" in result.stdout
+        assert (
+            f"TOKEN_ENCRYPTION_KEY lacks key {TokenEncryption([OLD]).kid}: put it there, behind"
+            in " ".join(result.stdout.split())
+        )
         assert state_of(folder) == before
 
 
@@ -195,8 +198,8 @@ def try_with_a_stranger(run: Run, folder: Path, line: str) -> None:
     result = run(line, NEW, OLD)
     assert result.exit_code == 1
     assert re.search(
-        rf"Left as it is: credentials of u_[a-z2-7]{{16}}: its key is not configured, key "
-        rf"{stranger.kid}\.",
+        rf"Left as it is: credentials of u_[a-z2-7]{{16}}: TOKEN_ENCRYPTION_KEY lacks its key, key "
+        rf"{stranger.kid}\. .*put it there, behind the others",
         " ".join(result.stdout.split()),
     )
     (left,) = in_json(run(f"{line} --json", NEW, OLD))["left"]

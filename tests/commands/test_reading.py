@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from typer.testing import CliRunner, Result
 
 from cli import app
+from config import Settings
 from processes.storage import KINDS
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
@@ -193,3 +194,29 @@ def test_only_remains_of_ours_are_cleared(tmp_path: Path) -> None:
     store_in(tmp_path, TokenEncryption()).prepare()
     assert (tmp_path / "theirs.tmp").exists()
     assert not (tmp_path / ".token_501.json.tmp").exists()
+
+
+@pytest.mark.one_way
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("tokens list", "clients list", "console-link", "clients add tanhae --label a"),
+        *("keys check", "db check", "service-account check"),
+    ],
+)
+def test_where_there_are_no_settings_that_is_what_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restored_logging: None, line: str
+) -> None:
+    """And not that a data folder is empty: somebody is in another folder than they think."""
+    monkeypatch.chdir(tmp_path)
+    for name in [*os.environ]:
+        if name.lower() in Settings.model_fields:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("LOG_LEVEL", "ERROR")
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2, done.output
+    assert "There are no settings here: none in the environment, and none in .env" in done.stderr
+    assert "PUBLIC_URL: is missing (the web process needs it: where browsers" in done.stderr
+    assert "TELEGRAM_BOT_TOKEN: is missing" in done.stderr
+    assert "USER_DATA_DIR" not in done.stderr
+    assert [*tmp_path.iterdir()] == []

@@ -31,6 +31,7 @@ from processes.storage import storage_of
 from tests.documents import ROOT
 from tests.security.kit import MASK
 from tests.service_accounts import ADDRESS, KEY_ID, TOKEN_URI, VARIABLE, encoded, in_json, rsa_key
+from tests.test_config import google_at
 
 SCOPE = "https://www.googleapis.com/auth/spreadsheets.readonly"
 
@@ -46,8 +47,8 @@ def key_file(tmp_path: Path) -> Path:
     return file
 
 
-def encode(file: Path, department: str = "tanhae") -> Result:
-    line = ["service-account", "encode", str(file), "--department", department]
+def encode(file: Path, department: str = "tanhae", *more: str) -> Result:
+    line = ["service-account", "encode", str(file), "--department", department, *more]
     return CliRunner().invoke(app, line)
 
 
@@ -96,7 +97,7 @@ def test_a_key_file_that_others_can_reach_is_refused(key_file: Path, mode: int) 
         ("%PDF-canary", "no JSON"),
         ("{canary", "holds no JSON object"),
         (in_json(token_uri="https://canary.example.com/"), "its token_uri is not one of Google"),
-        (in_json(client_email=None, private_key_id=None), "has no client_email; has no private_k"),
+        (in_json(client_email=None, private_key_id=None), "it has no client_email; it has no priv"),
         ("{" + "x" * 70_000, "too large"),
     ],
     ids=["base64", "another file", "damaged", "another's", "edited", "large"],
@@ -108,6 +109,46 @@ def test_what_is_wrong_with_a_key_file_is_said_before_it_is_set(
     done = encode(key_file)
     assert (done.exit_code, done.stdout) == (2, "")
     assert says in done.stderr
+    assert done.stderr.startswith("The file ")
+    assert "canary" not in done.stderr
+    assert "The file it" not in done.stderr
+
+
+def test_faults_of_a_key_file_are_whole_sentences_that_say_what_to_do(key_file: Path) -> None:
+    key_file.write_text(in_json(private_key="damaged", client_email=None), "utf-8")
+    assert " ".join(encode(key_file).stderr.split()) == (
+        "The file cannot be used: it has no client_email; its private_key is damaged, or no "
+        "private key in PEM (make a new key in Google's console, as docs/service-accounts.md says)."
+    )
+
+
+def test_in_a_sandbox_its_own_key_is_encoded_and_taken(
+    key_file: Path, tmp_path: Path, restored_logging: None
+) -> None:
+    """And Google's is not: one look at the file, and at the line that comes of it, say the same."""
+    there = google_at("http://127.0.0.1:8765")
+    lines = [f"{name}={value}\n" for name, value in there.items()]
+    (tmp_path / "sandbox.env").write_text("".join(lines), "utf-8")
+    of_sandbox = f"--env-file={tmp_path / 'sandbox.env'}"
+    assert "its token_uri is not GOOGLE_TOKEN_URI" in encode(key_file, "tanhae", of_sandbox).stderr
+    key_file.write_text(in_json(token_uri=there["GOOGLE_TOKEN_URI"]), "utf-8")
+    assert encode(key_file).exit_code == 2
+    done = encode(key_file, "tanhae", of_sandbox)
+    assert done.exit_code == 0, done.output
+    with (tmp_path / "sandbox.env").open("a", encoding="utf-8") as settings:
+        settings.write(f"{done.stdout}USER_DATA_DIR={tmp_path / 'user_data'}\n")
+    checked = CliRunner().invoke(app, ["service-account", "check", of_sandbox])
+    assert f"Share spreadsheets with: {ADDRESS}" in checked.stdout, checked.output
+
+
+@pytest.mark.parametrize("value", ["http://canary.example.com/token", "canary"])
+def test_a_faulty_token_uri_among_the_settings_is_named(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("GOOGLE_TOKEN_URI", value)
+    done = encode(key_file)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "GOOGLE_TOKEN_URI: must " in done.stderr
     assert "canary" not in done.stderr
 
 
@@ -285,8 +326,10 @@ def test_check_names_every_fault_of_every_department(
     monkeypatch.setenv(VARIABLE, encoded(client_email=None))
     done = check()
     assert done.exit_code == 2
-    assert f"{VARIABLE}: has no client_email; its token_uri is not GOOGLE_TOKEN_URI" in done.stderr
-    assert "ANPING_GOOGLE_SERVICE_ACCOUNT_JSON: is neither JSON nor base64 of it" in done.stderr
+    assert (
+        f"{VARIABLE}: it has no client_email; its token_uri is not GOOGLE_TOKEN_URI" in done.stderr
+    )
+    assert "ANPING_GOOGLE_SERVICE_ACCOUNT_JSON: it is neither JSON nor base64 of it" in done.stderr
 
 
 def test_google_is_asked_by_a_signed_statement_for_reading_sheets_alone(

@@ -70,6 +70,7 @@ def test_a_key_that_is_not_configured_is_named_to_the_operator() -> None:
     """Not a corrupt file: the operator has to bring the key back."""
     with pytest.raises(OperatorFault, match=fingerprint(OTHER)) as caught:
         TokenEncryption([NEW, OLD]).decrypt(TokenEncryption([OTHER]).encrypt(PLAIN))
+    assert "put it there, behind the others, or see “A key is lost”" in str(caught.value)
     assert caught.value.code == "unknown_key"
 
 

@@ -34,7 +34,8 @@ def test_where_no_credential_opens_the_start_is_refused_with_key_and_setting(fol
         store_in(folder, NEW).prepare()
     assert caught.value.code == "unknown_key"
     assert str(caught.value) == (
-        f"no encrypted document opens: TOKEN_ENCRYPTION_KEY lacks key {OLD.kid}"
+        f"no encrypted document opens: TOKEN_ENCRYPTION_KEY lacks key {OLD.kid}: put it there, "
+        "behind the others, or see “A key is lost” in docs/keys.md"
     )
     assert [path.read_bytes() for path in sorted(folder.glob("*.json"))] == before
 
@@ -45,7 +46,7 @@ def test_several_missing_keys_are_named_the_most_needed_first(folder: Path) -> N
     folder.mkdir()
     for number, stranger in enumerate([*strangers, strangers[3]], start=1):
         (folder / f"token_{number}.json").write_bytes(stranger.encrypt(b"{}"))
-    with pytest.raises(OperatorFault, match=rf"lacks key {strangers[3].kid}, \w+, \w+$"):
+    with pytest.raises(OperatorFault, match=rf"lacks key {strangers[3].kid}, \w+, \w+: put it"):
         storage_in(folder, NEW).check_keys()
 
 

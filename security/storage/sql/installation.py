@@ -13,7 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from security.encryption import kid_of
+from security.encryption import kid_of, lacks
 from security.errors import CorruptCredential, CustodyError, OperatorFault
 from security.storage.catalogue import Document, Kind
 from security.storage.each import only
@@ -82,8 +82,8 @@ def check_secret(storage: Storage) -> None:
         return
     kid = kid_of(found.raw)
     raise OperatorFault(
-        "the database of DATABASE_URL is another installation's, or TOKEN_ENCRYPTION_KEY lacks "
-        f"{'the key' if kid is None else f'key {kid}'} that it is sealed under",
+        "the database of DATABASE_URL is another installation's, or "
+        + lacks("its key" if kid is None else f"key {kid}"),
         code=found.fault.code,
     )
 
