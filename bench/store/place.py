@@ -79,8 +79,9 @@ class Place(Site):
 
     def sqlite_settings(self, name: str, url: str, **settings: object) -> Path:
         """Of the product with a new file of SQLite."""
-        file = f"sqlite:///{self.folder / name}.db"
-        return self.settings_with(name, url, DATABASE_URL=file, **settings)
+        file = self.folder / f"{name}.db"
+        file.touch()  # the product makes none by itself
+        return self.settings_with(name, url, DATABASE_URL=f"sqlite:///{file}", **settings)
 
     def settings_with(self, name: str, url: str, **settings: object) -> Path:
         """Of the product, whatever it keeps its documents in."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.database.fleet import FleetFailed, fleet
-from tests.database.races import OVER_FILES, OVER_SQLITE, RACES
+from tests.database.races import OVER_FILES, OVER_SQLITE, RACES, new_file
 from tests.installed import path_of
 from tests.mariadb import MariaDB
 
@@ -65,7 +65,7 @@ async def _run_all(base: Path, server: MariaDB, chosen: argparse.Namespace) -> S
         at_server = {"DATABASE_URL": url, "DATABASE_CA": server.ca}
         await _run(name, "", base, at_server, server, chosen, sums)
         if name in OVER_SQLITE:
-            lite = {"DATABASE_URL": f"sqlite:///{base}/sqlite/{name}.db"}
+            lite = {"DATABASE_URL": new_file(base / "sqlite" / f"{name}.db")}
             await _run(name, ", SQLite", base, lite, None, chosen, sums)
         if name in OVER_FILES:
             files = {"USER_DATA_DIR": base / f"data of {name}"}

@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from bench.owners import new_key
@@ -214,3 +215,10 @@ RACES: Final[dict[str, Race]] = {
 OVER_SQLITE: Final = ("together", "killed", "stopped")
 OVER_FILES: Final = ("together", "killed")
 """Their leases do not lapse: whoever stands still keeps them."""
+
+
+def new_file(path: Path) -> str:
+    """DATABASE_URL of a new file of SQLite's: no process makes one by itself."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.touch()
+    return f"sqlite:///{path}"

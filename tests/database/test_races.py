@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.database.fleet import fleet
-from tests.database.races import OVER_FILES, OVER_SQLITE, RACES
+from tests.database.races import OVER_FILES, OVER_SQLITE, RACES, new_file
 
 if TYPE_CHECKING:  # a plugin, which pytest wants to import itself
     from tests.mariadb import MariaDB
@@ -41,7 +41,7 @@ async def test_processes_on_one_folder_lose_nothing(name: str, tmp_path: Path) -
 @pytest.mark.parametrize("name", OVER_SQLITE[-1:])
 async def test_processes_on_one_sqlite_file_lose_nothing(name: str, tmp_path: Path) -> None:
     """As over a server."""
-    await run(name, tmp_path, {"DATABASE_URL": f"sqlite:///{tmp_path}/database/of.db"})
+    await run(name, tmp_path, {"DATABASE_URL": new_file(tmp_path / "database" / "of.db")})
 
 
 @pytest.mark.parametrize("name", ["stopped, keys rotated", "killed", "rejected"])
