@@ -104,7 +104,7 @@ class Overview:
             revoked = await self._workers.read(self._accounts.revoked, department.slug)
             return Standing(department, "never", revoked=revoked)
         rejection = self._state.rejections.get(department.owner)
-        if rejection is None:
+        if rejection is None or rejection.version != reading.version:  # of one before it
             return _of_credential(department, "fine", credential)
         return _of_credential(department, "on_hold" if rejection.held else "lost", credential)
 

@@ -12,6 +12,7 @@ from security.maintenance.documents import INCIDENT, MAINTENANCE, OWNER, PROCESS
 from security.maintenance.incidents import HOLD, Incident, Incidents
 from security.maintenance.processes import REPORTS, WRONG
 from security.maintenance.report import SweepReport
+from security.owner_documents import CREDENTIALS
 from security.quarantine.policy import Rejection, Rejections
 from security.storage.catalogue import Document
 from security.storage.each import portions
@@ -25,7 +26,7 @@ class Memory:
     """As it is kept just now, whichever process has written it."""
 
     incidents: Sequence[Incident]
-    """Those that are open, oldest first."""
+    """Those that are open, oldest first; of the hold, as many owners as are on hold."""
     sweeps: Sequence[SweepReport]
     """Of all processes, oldest first; a day of them at least, where they ran."""
     held: Mapping[Owner, Rejection]
@@ -33,8 +34,8 @@ class Memory:
 
 
 def remembered(storage: Storage) -> Memory:
-    """Reads documents of incidents and of processes, and of whoever is rejected where anybody is on
-    hold: never of all owners. Blocks.
+    """Reads documents of incidents and of processes, and of whoever is rejected: of all owners only
+    where those are in files, and anybody is on hold. Blocks.
 
     Raises:
         OperatorFault: they cannot be listed.
@@ -48,18 +49,47 @@ def remembered(storage: Storage) -> Memory:
             sweeps += REPORTS.validate_python(document["sweeps"])
     sweeps.sort(key=lambda report: report.started_at)
     is_held = incidents.is_open(HOLD) or any(report.held for report in sweeps[-1:])
-    for name, document in _read(storage, _rejected(storage) if is_held else []):
+    for name, document in _read(storage, _rejected(storage, is_held=is_held)):
         if (owner := owner_of(name)) is not None:
             with suppress(*WRONG):
                 rejections.load_entry(owner, document)
-    return Memory(incidents.open(), sweeps, rejections.held())
+    held = dict(_still(storage, list(rejections.held().items())))
+    return Memory(_with_hold(incidents.open(), held), sweeps, held)
 
 
-def _rejected(storage: Storage) -> list[str]:
-    """Whose documents may say that they are on hold."""
+def _still(
+    storage: Storage, held: Sequence[tuple[Owner, Rejection]]
+) -> Iterator[tuple[Owner, Rejection]]:
+    """Those whose rejected credential is in its place still: no sweep need have come since somebody
+    has authorised again."""
+    for some in portions(held, _READ_AT_ONCE):
+        found = storage.read([Key(CREDENTIALS, owner.stem) for owner, _ in some])
+        for (owner, entry), stored in zip(some, found, strict=True):
+            is_there = isinstance(stored, Stored) and stored.version == entry.version
+            if is_there or isinstance(stored, Exception):
+                yield owner, entry
+
+
+def _with_hold(incidents: Sequence[Incident], held: Mapping[Owner, Rejection]) -> list[Incident]:
+    """The hold is as of now, and not as of the last sweep: one number wherever it is shown."""
+    others = [one for one in incidents if one.code != HOLD]
+    if not held:
+        return others
+    known = [one.since for one in incidents if one.code == HOLD]
+    since = min(known or [entry.since for entry in held.values()])
+    return sorted([*others, Incident(HOLD, since, len(held))], key=lambda one: one.since)
+
+
+def _rejected(storage: Storage, *, is_held: bool) -> list[str]:
+    """Whose documents may say that they are on hold.
+
+    Args:
+        is_held: whether the last sweep has seen anybody so.
+    """
     if storage.is_shared:
         return storage.find(MAINTENANCE, "rejected", "yes")
-    return storage.names(MAINTENANCE, OWNER)  # of files no such index is kept
+    # Of files no such index is kept.
+    return storage.names(MAINTENANCE, OWNER) if is_held else []
 
 
 def _read(storage: Storage, names: Sequence[str]) -> Iterator[tuple[str, Document]]:

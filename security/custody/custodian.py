@@ -225,7 +225,8 @@ class Custodian:
         saved = await self._workers.run(
             self._store.save_consent, credential, lease=lease, events=[event]
         )
-        self._rejections.release(saved.owner)
+        if self._rejections.release(saved.owner):
+            self._outcomes.save_soon()
         self._outcomes.connected(saved.owner)
         self._outcomes.grant_ends(saved.owner, saved.refresh_expires_at)
         return saved
@@ -276,6 +277,7 @@ class Custodian:
         self._outcomes.works(owner)
         self._outcomes.grant_ends(owner, saved.refresh_expires_at)
         if self._rejections.reinstate(owner):
+            self._outcomes.save_soon()
             _log.info("token_released", owner=owner, result="ok")
         return Kept(saved, asked=True)
 

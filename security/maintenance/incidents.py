@@ -138,8 +138,9 @@ class Incidents:
         if away > answered:
             seen[OUTAGE] = away
         for code, owners in seen.items():
-            # Documents that are not believed may be of people without a credential.
-            most = owners if code in OF_FILES else report.seen
+            # Documents that are not believed may be of people without a credential; who is on hold
+            # is counted, also by a sweep that had to end before it saw anybody.
+            most = owners if code in OF_FILES or code == HOLD else report.seen
             self.see(code, now, min(owners, most))
         if not answered:
             # Whoever was not served stays due: where nobody is, they have been meanwhile.

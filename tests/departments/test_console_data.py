@@ -54,6 +54,13 @@ def a_sweep(ended: datetime, **counts: float) -> SweepReport:
     return SweepReport(started_at=ended, seconds=0, full=False, **counts)
 
 
+def hold(store: TokenStore, owner: Owner) -> None:
+    """As a sweep that has put the owner's credential on hold."""
+    now, version = store.storage.now(), store.read(owner).version
+    kept = {"rejection": ["invalid_grant", now, version, True, False], "rejected": [now, True]}
+    Documents(store.storage, MAINTENANCE).write(OWNER + owner.stem, {"owner": owner.name, **kept})
+
+
 def keep_sweeps(storage: Storage, process: str, *reports: SweepReport) -> None:
     kept = {"asked": {}, "read": {}, "sweeps": [r.model_dump(mode="json") for r in reports]}
     Documents(storage, MAINTENANCE).write(PROCESS + process, kept)
@@ -98,8 +105,7 @@ def test_who_is_on_hold_is_in_no_other_number(storage: Storage, store: TokenStor
     documents, now = Documents(storage, MAINTENANCE), storage.now()
     keep_sweeps(storage, "a", a_sweep(datetime.now(UTC), held=2))
     for owner in OWNERS[:2]:
-        kept = {"rejection": ["invalid_grant", now, "v", True, False], "rejected": [now, True]}
-        documents.write(OWNER + owner.stem, {"owner": owner.name, **kept})
+        hold(store, owner)
     lately = {"owner": OWNERS[2].name, "rejected": [now, True]}
     documents.write(OWNER + OWNERS[2].stem, lately)
     documents.write(OWNER + "token_9", {"owner": "user:9", "rejection": "of another version"})
@@ -108,6 +114,26 @@ def test_who_is_on_hold_is_in_no_other_number(storage: Storage, store: TokenStor
     assert {owner: entry.reason for owner, entry in memory.held.items()} == dict.fromkeys(
         OWNERS[:2], "invalid_grant"
     )
+
+
+def test_whoever_authorises_again_is_on_hold_no_more(storage: Storage, store: TokenStore) -> None:
+    """At once, whatever the last sweep has counted; and nobody's hold is none."""
+    connect(store, dict.fromkeys(OWNERS[:3], 30))
+    keep_sweeps(storage, "a", a_sweep(datetime.now(UTC), held=3))
+    for owner in OWNERS[:3]:
+        hold(store, owner)
+    kept = {"since": storage.now() - 60, "owners": 0, "told": True, "until": None}
+    Documents(storage, MAINTENANCE).write(INCIDENT + "on_hold", kept)
+
+    def seen() -> tuple[int, int, list[tuple[str, int]]]:
+        fleet, memory = look_of(storage).look()
+        return fleet.held, fleet.fine, [(one.code, one.owners) for one in memory.incidents]
+
+    assert seen() == (3, 0, [("on_hold", 3)])
+    connect(store, {OWNERS[0]: 45})
+    assert seen() == (2, 1, [("on_hold", 2)])
+    connect(store, dict.fromkeys(OWNERS[1:3], 45))
+    assert seen() == (0, 3, [])
 
 
 def test_the_sweeps_of_all_processes_are_shown_by_the_hour(storage: Storage) -> None:

@@ -237,6 +237,14 @@ def test_a_hold_is_told_once_and_ends_with_its_last_credential(admins: Administr
     assert sorted(admins.heard) == ["invalid_client 3", f"{HOLD} 3", f"{HOLD} over"]
 
 
+def test_a_hold_is_never_of_nobody(admins: Administrators) -> None:
+    """Its owners are counted, whether or not a sweep came to see anybody."""
+    admins.sweep(1, held=3, invalid_grant=3)
+    admins.sweep(1, seen=0, held=3, database_unreachable=1, ended_by="database_unreachable")
+    [hold] = [one for one in admins.incidents.open() if one.code == HOLD]
+    assert hold.owners == 3
+
+
 def test_a_sweep_that_fails_is_told_until_one_does_not(admins: Administrators) -> None:
     """A defect of the program."""
     for _ in range(3):

@@ -121,6 +121,26 @@ async def test_whoever_works_again_is_released_by_whichever_process_refreshes_th
     assert one.storage.find(MAINTENANCE, "rejected", "yes") == []
 
 
+async def test_whoever_is_released_between_sweeps_is_so_in_all_processes(
+    anywhere: Processes,
+) -> None:
+    """By a refresh or by a new authorisation: the other one's sweep counts them no more."""
+    owners = users(4)
+    connected = anywhere.connect(*owners)
+    valid = dict(anywhere.endpoint.valid)
+    anywhere.endpoint.end(*owners)
+    one, other = anywhere.start(), anywhere.start()
+    assert (await one.sweep.run()).held == 4
+    anywhere.endpoint.valid = valid
+    for owner in owners[1:]:
+        assert (await other.custodian.refresh(owner)).asked
+    async with other.leases.held(owners[0]) as lease:
+        await other.custodian.save_consent(connected[0], lease)
+    async with asyncio.timeout(10):
+        while (await one.sweep.run()).held:  # noqa: ASYNC110 - by itself, in the background
+            await asyncio.sleep(0.05)
+
+
 # Incidents
 
 
