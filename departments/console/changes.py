@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +43,10 @@ class Outcome:
     """`restored`, `purged`, `held`; or why nothing was changed; or how the restored one is."""
     was_replaced: bool = False
     """Whether what lay in the restored one's place went into quarantine."""
+    moved: int = 0
+    """held: how many were set aside."""
+    owners: Collection[Owner] = ()
+    """held: who had been on hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,12 @@ class Changes:
         if not self.keeps_holds:
             return _refused("failed", "not_permitted")
         await self._said(by, HOLD)
+        await self.state.recall_rejected()
+        owners = tuple(self.state.rejections.held())
         moved = await self.workers.finish(self.rejecting.confirm_held())
         _log.info("console_changed", result=HOLD, count=moved)
-        return Outcome("held_in_part" if self.state.rejections.held() else "held")
+        result = "held_in_part" if self.state.rejections.held() else "held"
+        return Outcome(result, moved=moved, owners=owners)
 
     async def _find(self, id: str) -> QuarantineRecord | None:
         found = await self.workers.read(self.copies.find, id)

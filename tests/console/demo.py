@@ -80,6 +80,10 @@ def _record(number: int, reason: str, *, told: bool = True) -> QuarantineRecord:
     return QuarantineRecord(name, _MASKS[number % 3], owner, reason, time, told)
 
 
+_LOST: Final = [
+    replace(_record(number, "invalid_grant"), owner=Owner.parse("department:tanhae"))
+    for number in range(3)
+]
 COPIES: Final = Copies(2, [_record(0, "invalid_grant"), _record(1, "corrupt", told=False)])
 TROUBLES: Final = (
     Trouble(
@@ -92,6 +96,8 @@ TROUBLES: Final = (
     ),
     Trouble("unavailable", NOW - 21.2 * 3600, owners=128),
     Trouble("clock_skew", NOW - 5.5 * 3600),
+    Trouble("consent_required", NOW - 900, label="淡海", department="tanhae"),
+    Trouble("consent_required", None, label="安坑", department="anping"),
 )
 
 
@@ -178,7 +184,9 @@ _OVERVIEW: Final = Page(
 )
 _QUARANTINE: Final = Page("quarantine", NOW, copies=COPIES, names=_NAMES)
 _AUDIT: Final = Page("audit", NOW, trail=TRAIL, names=_NAMES)
-_HELD: Final = Held(12, [(_MASKS[0], "invalid_grant"), (_MASKS[1], "corrupt")], can_confirm=True)
+_HELD: Final = Held(
+    12, "both", [(_MASKS[0], "invalid_grant"), (_MASKS[1], "corrupt")], can_confirm=True
+)
 
 PAGES: Final[dict[str, Page]] = {
     "busy": _OVERVIEW,
@@ -225,6 +233,8 @@ PAGES: Final[dict[str, Page]] = {
         _QUARANTINE,
         copies=Copies(120, [_record(n, "tampered") for n in range(25)], page=1, pages=5),
     ),
+    "departments": replace(_QUARANTINE, copies=Copies(3, _LOST), connected=frozenset({_MASKS[2]})),
+    "news_held_some": Page("quarantine", NOW, news="held", moved=3, moved_of="both"),
     "no_copies": Page("quarantine", NOW),
     "wrong": replace(_QUARANTINE, copies=replace(COPIES, wrong=COPIES.records[1].id)),
     "held": replace(_QUARANTINE, held=_HELD),

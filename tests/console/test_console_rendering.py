@@ -247,7 +247,18 @@ def test_small_bars_say_each_number() -> None:
 
 
 def test_an_overview_counts_what_is_to_be_looked_at() -> None:
-    """Incidents, not what was set aside: whose owners were told."""
+    """Incidents and lost departments, not what was set aside of people: they were told."""
     page = Page("overview", NOW, troubles=PAGES["busy"].troubles, copies=Copies(12, ()))
-    assert page.to_do == 3
+    assert page.to_do == 5
     assert MOMENT.timestamp() == NOW
+
+
+def test_an_hours_figure_is_of_that_hour_and_of_whom_it_says() -> None:
+    """It is not of the minute in which the hour begins; whoever is on hold has the least left."""
+    pages = every_page("en")
+    busy, bad = (pages[name][1].all("main")[0].text for name in ("busy", "bad"))
+    assert "the least was 6, in the hour from 02:00" in busy
+    assert "most in the hour from 02:00" in busy
+    assert not re.search(r" at \d\d:\d\d", busy)
+    assert "least left, on hold too" in bad
+    assert "on hold too" not in busy

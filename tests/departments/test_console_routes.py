@@ -27,7 +27,8 @@ from departments.console.changes import Changes
 from departments.console.fleet import FleetLook
 from departments.console.services import ConsoleServices
 from departments.limits import Limits
-from departments.names import Departments
+from departments.names import Department, Departments
+from departments.overview import Overview
 from departments.secret import AccessSecret
 from departments.services import DepartmentServices
 from processes.wiring import Custody, CustodyOptions
@@ -48,6 +49,7 @@ from web.gate.problems import add_problems
 from web.gate.signed_in import COOKIE, SignedIn
 
 pytestmark = pytest.mark.encryption("on")
+TANHAE, ANPING = Department("tanhae", "淡海"), Department("anping", "安坑")
 TOKEN = "f" * 64
 URL = "https://console.example.org"
 SIGN_IN = f"{ENTER_PATH}?news=over"
@@ -143,12 +145,15 @@ async def console(storage: Storage, secret: AccessSecret) -> AsyncIterator[Conso
             custody.rejecting,
             keeps_holds=True,
         )
+        departments = Departments(["tanhae=淡海", "anping=安坑"])
+        overview = Overview(departments, custody.workers, custody.store, custody.state)
         look = FleetLook(storage, copies, timedelta(minutes=15), sweeps_here=False)
         services = SimpleNamespace(
-            departments=Departments(["tanhae=淡海", "anping=安坑"]),
+            departments=departments,
             workers=custody.workers,
             desk=desk,
             console=ConsoleServices(storage, copies, look, changes),
+            overview=overview,
         )
         app = FastAPI(openapi_url=None, version="0.2.0", redirect_slashes=False)
         add_problems(app)
@@ -244,13 +249,30 @@ async def test_the_overview_shows_what_there_is(console: Console) -> None:
     console.desk.clients.add("tanhae", "行控中心 1", {"upload"}, "user:900")
     page = await console.page("/console")
     said = page.all("main")[0].text
-    assert "1 thing to look at" in said
+    assert "1 thing to look at. 1 credential is refreshed as usual." in said
     assert "Google does not answer" in said
     assert "3 owners" in said
     assert "行控中心 1" in said
     assert MASK(ANN.name) in said
     numbers = [one.text for one in page.elements if "n" in one.classes]
     assert numbers == ["1", "0", "0", "1", "30 min"]
+
+
+async def test_a_department_that_was_lost_is_a_thing_to_look_at(console: Console) -> None:
+    """Until it is authorised again; nobody is asked in a chat for it, and its copy says so."""
+    console.set_aside(TANHAE.owner)
+    console.set_aside()
+    said = (await console.page("/console")).all("main")[0].text
+    assert "1 thing to look at. 0 credentials are refreshed as usual." in said
+    assert "淡海 has to be authorised again" in said
+    assert said.count("shown on the page of the Google services") == 1
+    assert said.count("owner not told yet") == 1
+    assert "淡海 has to be" in (await console.page("/console/incidents")).all("main")[0].text
+    console.custody.store.save_consent(a_credential(TANHAE.owner))
+    said = (await console.page("/console/live")).elements[0].text
+    page = (await console.page("/console/quarantine")).all("main")[0].text
+    assert "has to be authorised again" not in said
+    assert "authorised again since" in page
 
 
 async def test_the_audit_trail_is_filtered_and_turned_over(console: Console) -> None:
@@ -398,9 +420,43 @@ async def test_those_on_hold_are_set_aside_when_an_administrator_says_so(console
     asked = await console.page("/console/quarantine?ask=held")
     assert "Set 1 credential aside?" in asked.all("main")[0].text
     answer = await console.press("/console/quarantine/held", count="1")
-    assert answer.headers["Location"] == "/console/quarantine?done=held"
+    assert answer.headers["Location"] == "/console/quarantine?done=held&moved=1&of=people"
+    assert "Whoever uses the bot is asked" in await text_of(console, answer.headers["Location"])
     assert store.load(ANN) is None
     assert [entry[0] for entry in console.trail()] == ["confirmed", "quarantined"]
+
+
+async def test_what_was_set_aside_is_counted_and_says_who_acts(console: Console) -> None:
+    """Nobody asks for a department in a chat; who was authorised meanwhile is not counted."""
+    state, store, now = console.custody.state, console.custody.store, console.storage.now()
+    for owner in (TANHAE.owner, ANPING.owner):
+        store.save_consent(a_credential(owner))
+        version = store.read(owner).version
+        assert version is not None
+        kept = {"rejection": ["invalid_grant", now, version, True, False], "rejected": [now, True]}
+        Documents(console.storage, MAINTENANCE).write(
+            OWNER + owner.stem, {"owner": owner.name, **kept}
+        )
+        state.rejections.load_entry(owner, kept)
+    held = {"since": now, "owners": 2, "told": True, "until": None}
+    Documents(console.storage, MAINTENANCE).write(INCIDENT + HOLD, held)
+    assert "Set 2 credentials aside?" in await text_of(console, "/console/quarantine?ask=held")
+    store.save_consent(a_credential(ANPING.owner))
+    said = await text_of(console, "/console/quarantine?ask=held")
+    assert "Set 1 credential aside? An administrator authorises departments again" in said
+    assert "in the chat" not in said
+    answer = await console.press("/console/quarantine/held", count="1")
+    said = await text_of(console, answer.headers["Location"])
+    assert "1 credential was set aside." in said
+    assert "An administrator authorises departments again" in said
+    assert "in the chat" not in said
+    answer = await console.press("/console/quarantine/held", count="1")
+    assert "Nothing was set aside." in await text_of(console, answer.headers["Location"])
+
+
+async def text_of(console: Console, path: str) -> str:
+    """What a page's main part says."""
+    return " ".join((await console.page(path)).all("main")[0].text.split())
 
 
 async def test_computers_are_disabled_unblocked_and_cleared(console: Console) -> None:

@@ -105,6 +105,13 @@ STATES: Final[dict[str, Card]] = {
     "no_label": replace(FINE, label_fault=True),
     "blocked": replace(FINE, computers=(*_COMPUTERS[:1], _BLOCKED)),
     "disable": replace(FINE, computers=(replace(_COMPUTERS[0], is_asked=True), *_COMPUTERS[1:])),
+    "alarmed": replace(
+        FINE,
+        computers=(
+            replace(_COMPUTERS[0], alarms=("client_busy", "of another version")),
+            replace(_BLOCKED, alarms=("client_second_machine", "client_stopped_key")),
+        ),
+    ),
     "disabled": replace(FINE, news="disabled"),
     "unblocked": replace(FINE, news="unblocked"),
     "gone": replace(FINE, news="gone"),

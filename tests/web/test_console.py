@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
+from freezegun import freeze_time
+from pydantic import SecretStr
 
 from departments.administrators import who
 from departments.administrators.links import ENTER_PATH
+from departments.overview import Overview
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.server import Sandbox
+from security.maintenance.state import MaintenanceState
 from tests.pages.kit import Html
-from tests.web.kit import TANHAE, RunningWeb
+from tests.security.kit import AMY
+from tests.web.kit import TANHAE, RunningWeb, running_web
 
 pytestmark = pytest.mark.encryption("on")
 PAGES = ("", "/live", "/incidents", "/quarantine", "/computers", "/processes", "/audit")
@@ -86,3 +94,43 @@ async def test_every_page_of_the_console_is_strict_and_kept_by_nobody(web: Runni
             if "console" in one.attributes["href"]
         ]
         assert (await stranger.get(sheets[0])).headers["Content-Type"].startswith("text/css")
+
+
+@pytest.mark.one_way("sqlite")
+async def test_the_console_knows_at_once_who_was_authorised_again(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+    google: GoogleControls,
+) -> None:
+    """No sweep need come first; what other processes say of the department is the same."""
+    departments = "tanhae=淡海,anping=安坑,sanying=三鶯"
+    async with running_web(
+        sandbox, tmp_path / "user_data", encryption_keys, monkeypatch, DEPARTMENTS=departments
+    ) as web:
+        if not web.custody.storage.is_shared:
+            pytest.skip("on files the bot remembers who is on hold")
+        for department in web.services.departments:
+            await web.authorise(google, AMY, department)
+        await google.revoke(AMY)
+        with freeze_time(web.services.clock.now() + timedelta(minutes=50), real_asyncio=True):
+            await web.custody.sweep.run()
+        custody = web.custody
+        beside = MaintenanceState(custody.storage, custody.workers)
+        beside.load()
+        others = Overview(web.services.departments, custody.workers, custody.store, beside)
+        assert {one.state for one in await others.of_all()} == {"on_hold"}
+        async with web.browser(await web.sign_in(), **{"Accept-Language": "en"}) as browser:
+
+            async def said(page: str = "") -> str:
+                web.services.console.look.forget()  # it is a few seconds later
+                return Html((await browser.get(f"/console{page}")).text).all("main")[0].text
+
+            assert "3 credentials are on hold" in await said()
+            await web.authorise(google, AMY, TANHAE)
+            assert "2 credentials are on hold" in await said()
+            assert "1 credential is refreshed as usual" in await said()
+            assert "2 owners" in await said("/quarantine")
+        assert [one.state for one in await others.of_all()] == ["fine", "on_hold", "on_hold"]

@@ -74,3 +74,36 @@ async def test_an_operator_goes_from_nothing_to_what_is_put_right(
         assert [line.split(",")[1] for line in lines[1:]] == [
             *("purged", "confirmed", "restored", "confirmed")
         ]
+
+
+async def test_a_narrow_page_is_even_and_whole(web: RunningWeb, google: GoogleControls) -> None:
+    """At 360 pixels, in Chinese: tabs stand apart alike, and tables say all that they mean."""
+    await web.authorise(google, AMY)
+    async with administrator(web, "console-narrow", script=True) as someone:
+        page = someone.page
+        await someone.sign_in()
+        await page.set_viewport_size({"width": 1000, "height": 800})
+        await page.get_by_role("link", name="主控台").click()
+        await expect(page.locator(".jump")).to_be_visible()
+        gaps = await page.evaluate(
+            """() => {
+                const words = [...document.querySelectorAll(".jump a")].map((one) => {
+                    const range = document.createRange();
+                    range.selectNodeContents(one);
+                    return range.getBoundingClientRect();
+                });
+                return words.slice(1).map((one, i) => Math.round(one.left - words[i].right));
+            }"""
+        )
+        assert len(gaps) == 5
+        assert max(gaps) - min(gaps) <= 1, gaps
+        await page.set_viewport_size({"width": 360, "height": 800})
+        await page.get_by_role("link", name="API 文件（英文）").click()
+        await expect(page.locator("h1")).to_have_text("API")
+        hidden = await page.evaluate(
+            """() => [...document.querySelectorAll("table:has(.says)")].filter(
+                (one) => one.parentElement.scrollWidth > one.parentElement.clientWidth + 1
+            ).map((one) => one.parentElement.getAttribute("aria-label"))"""
+        )
+        await someone.picture("api")
+        assert hidden == []

@@ -131,6 +131,21 @@ async def test_another_host_is_refused(client: httpx.AsyncClient, host: str) -> 
     assert problem(answer)["code"] == "wrong_host"
 
 
+async def test_a_person_at_another_address_reads_a_page(client: httpx.AsyncClient) -> None:
+    """It says what to do, and not where this service is; what it looks like comes with it."""
+    there = {"Host": "127.0.0.1", "Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh-TW"}
+    answer = await client.get("/settings/google?state=secret", headers=there)
+    assert answer.status_code == 421
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "這不是這個服務的網址" in answer.text
+    assert "PUBLIC_URL" in answer.text
+    assert "drive.example.org" not in answer.text
+    assert "secret" not in answer.text
+    assert (await client.get("/api/google/status", headers=there)).json()["code"] == "wrong_host"
+    assert (await client.get("/static/x.css", headers=there)).status_code == 404  # it is asked for
+    assert (await client.post("/static/x.css", headers=there)).status_code == 421
+
+
 @pytest.mark.parametrize(
     "host", ["drive.example.org", "drive.example.org:443", "DRIVE.example.org"]
 )

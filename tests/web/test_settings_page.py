@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from departments.clients.alarms import Alarm
 from departments.kinds import SESSIONS
 from sandbox.clients.google_controls import GoogleControls
 from tests import places
@@ -36,7 +37,7 @@ async def test_an_administrator_authorises_revokes_and_authorises_again(
         await someone.open(SETTINGS)
         assert "未授權" in someone.text
         await authorise(someone, google, AMY)
-        assert someone.news == ["✓Google Drive 已授權（淡海）等待中的檔案會自己繼續上傳。"]
+        assert someone.news == ["✓Google Drive 已授權（淡海）接下來新增一台電腦：之後它就能上傳。"]
         assert AMY in someone.text
         await someone.open(f"{SETTINGS}?department=tanhae&done=authorised")
         assert len(someone.news) == 1  # loaded again, it is the same
@@ -159,10 +160,14 @@ async def test_only_where_it_is_authorised_a_computer_is_said_to_be_able_to_uplo
 ) -> None:
     async with person(web) as someone:
         await someone.open(SETTINGS)
-        assert "it can upload PDFs" not in someone.text
-        assert "can upload PDFs once Google Drive is authorised" in someone.text
+        assert "it can upload files" not in someone.text
+        assert "can upload files once Google Drive is authorised" in someone.text
         await authorise(someone, google, AMY)
-        assert "Add one, and it can upload PDFs." in someone.text
+        assert "Add one, and it can upload files." in someone.text
+        assert "Next, add a computer" in someone.news[0]
+        await web.add_computer()
+        await someone.open(f"{SETTINGS}?department=tanhae&done=authorised")
+        assert "Its computers can upload now." in someone.news[0]
 
 
 async def test_a_label_that_nobody_can_read_is_refused(web: RunningWeb) -> None:
@@ -198,6 +203,47 @@ async def test_a_blocked_computer_says_why_and_is_unblocked(web: RunningWeb) -> 
         await someone.press(f"{SETTINGS}/clients/unblock")
         assert "Unblocked." in someone.news[0]
         assert (await computer.get("/api/google/status")).status_code == 200
+
+
+async def test_an_alarm_about_a_key_stands_at_its_computer(web: RunningWeb) -> None:
+    """With what it is about and what to do; until an administrator has said that it is fine."""
+    client, _ = await web.add_computer()
+    desk, workers = web.services.desk, web.custody.workers
+    now = web.services.clock.seconds()
+    about = {"client": client.id, "department": "tanhae", "label": client.label}
+    alarm = Alarm(code="client_second_machine", since=now, seen=now, **about)
+    await workers.run(desk.alarms.see, alarm)
+    async with person(web) as someone:
+        await someone.open(SETTINGS)
+        (said,) = someone.news
+        assert "A key may be in other hands: 行控中心 1" in said
+        assert "another machine came with the same key" in said
+        links = [one.attributes.get("href") for one in someone.page.all("a")]
+        assert f"/console/computers#c-{client.id}" in links
+        assert f"{SETTINGS}?ask=disable&client={client.id}" in links
+        await desk.block(client.id, OPERATOR)
+        await someone.open(SETTINGS)
+        assert "A key may be in other hands: 行控中心 1" in someone.news[0]
+        await desk.dismiss(f"client_second_machine.{client.id}")
+        await someone.open(SETTINGS)
+        assert "in other hands: 行" not in someone.text
+
+
+async def test_a_pairing_code_is_for_a_program_of_ones_own(web: RunningWeb) -> None:
+    """None comes with this version: nobody is told to open it."""
+    for language, said in (
+        ("en", "Enter the address and the code in the program on “行控中心 3” that uploads."),
+        ("zh-TW", "在「行控中心 3」上負責上傳的程式裡輸入網址和配對碼。"),
+        ("zh-CN", "在“行控中心 3”上负责上传的程序里输入网址和配对码。"),
+    ):
+        async with person(web, language=language) as someone:
+            await someone.open(SETTINGS)
+            await someone.press(f"{SETTINGS}/clients", label="行控中心 3")
+            assert said in someone.text
+            [about] = [
+                one for one in someone.page.all("a") if one.attributes["href"] == "/api/docs"
+            ][:1]
+            assert "API" in about.text
 
 
 async def test_an_address_puts_no_words_of_its_own_on_the_page(web: RunningWeb) -> None:

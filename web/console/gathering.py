@@ -14,13 +14,25 @@ from departments.clients.use import UseRecord
 from departments.console.memory import Memory
 from departments.console.services import ConsoleServices
 from departments.console.trail import Cursor, TrailPage, Wanted, trail_file, trail_page
-from departments.names import LONGEST, Departments
+from departments.names import LONGEST, Department, Departments
+from departments.overview import Standing
 from security.logs.schema import MASK
 from security.maintenance.presence import all_present
+from security.owner_documents import time_of_copy
 from security.quarantine.copies import Quarantine
 from security.storage.protocol import Storage
 from web.console.charts import spark
-from web.console.views import GROUPS, Computer, Copies, Filter, Held, Page, Trail, Trouble
+from web.console.views import (
+    GROUPS,
+    Computer,
+    Copies,
+    Filter,
+    Held,
+    Page,
+    Trail,
+    Trouble,
+    kinds_of,
+)
 
 _FEW: Final = 5
 _COPIES: Final = 25
@@ -47,8 +59,12 @@ class Gathering:
         """The quarantine."""
         return self.console.copies
 
-    def overview(self) -> Page:
-        """How everything stands."""
+    def overview(self, standings: Sequence[Standing]) -> Page:
+        """How everything stands.
+
+        Args:
+            standings: of all departments.
+        """
         fleet, memory = self.console.look.look()
         alarms = self.desk.alarms.open()
         count, records = self.copies.newest_records(0, _FEW)
@@ -57,41 +73,54 @@ class Gathering:
             "overview",
             self.storage.now(),
             fleet=replace(fleet, quarantined=count),
-            troubles=_troubles(memory, alarms),
+            troubles=self._troubles(memory, alarms, standings),
             copies=Copies(count, records),
-            held=Held(len(memory.held)),
+            held=Held(len(memory.held), kinds_of(memory.held)),
             processes=all_present(self.storage),
             computers=sorted(computers, key=_least_quiet)[:_COMPUTERS],
             names=self._names(),
+            connected=self._connected(standings),
         )
 
-    def incidents(self) -> Page:
-        """What is wrong just now."""
+    def incidents(self, standings: Sequence[Standing]) -> Page:
+        """What is wrong just now. `standings` as in `overview`."""
         _, memory = self.console.look.look()
-        troubles = _troubles(memory, self.desk.alarms.open())
+        troubles = self._troubles(memory, self.desk.alarms.open(), standings)
         return Page("incidents", self.storage.now(), troubles=troubles)
 
-    def quarantine(self, page: int = 0, *, wrong: str = "", asks_held: bool = False) -> Page:
+    def quarantine(
+        self,
+        standings: Sequence[Standing],
+        page: int = 0,
+        *,
+        wrong: str = "",
+        asks_held: bool = False,
+    ) -> Page:
         """What was set aside, newest first, and who is on hold.
 
         Args:
+            standings: as in `overview`.
             wrong: as in `Copies`.
         """
+        if asks_held:  # it is about as many as there are now
+            self.console.look.forget()
         _, memory = self.console.look.look()
         count, records = self.copies.newest_records(page * _COPIES, _COPIES)
         pages = max(-(-count // _COPIES), 1)
         if page >= pages:
-            return self.quarantine(pages - 1, wrong=wrong, asks_held=asks_held)
+            return self.quarantine(standings, pages - 1, wrong=wrong, asks_held=asks_held)
         shown = list(memory.held.items())[:_SHOWN_HELD]
         held = Held(
             len(memory.held),
+            kinds_of(memory.held),
             [(self.copies.mask_of(owner), entry.reason) for owner, entry in shown],
             self.console.changes.keeps_holds,
             asks_held,
         )
         copies = Copies(count, records, page, pages, wrong)
         now = self.storage.now()
-        return Page("quarantine", now, copies=copies, held=held, names=self._names())
+        names, connected = self._names(), self._connected(standings)
+        return Page("quarantine", now, copies=copies, held=held, names=names, connected=connected)
 
     def processes(self) -> Page:
         """Which there are."""
@@ -137,6 +166,24 @@ class Gathering:
             for client in clients
         ]
 
+    def _troubles(
+        self, memory: Memory, alarms: Sequence[Alarm], standings: Sequence[Standing]
+    ) -> list[Trouble]:
+        incidents = [Trouble(one.code, one.since, one.owners) for one in memory.incidents]
+        lost = [self._lost(one.department) for one in standings if one.state == "lost"]
+        return [*map(_trouble, alarms), *lost, *incidents]
+
+    def _lost(self, department: Department) -> Trouble:
+        """A department that Google, or damage, has taken the credential of."""
+        names = self.copies.names(department.owner)
+        since = max((time_of_copy(name).timestamp() for name in names), default=None)
+        slug = department.slug
+        return Trouble("consent_required", since, label=department.name, department=slug)
+
+    def _connected(self, standings: Sequence[Standing]) -> frozenset[str]:
+        there = (one for one in standings if one.state in ("fine", "on_hold"))
+        return frozenset(self.copies.mask_of(one.department.owner) for one in there)
+
     def _names(self) -> Mapping[str, str]:
         return {self.copies.mask_of(one.owner): one.name for one in self.departments}
 
@@ -154,11 +201,6 @@ class Gathering:
             _beginning(asked.since, zone),
             _beginning(asked.until, zone, timedelta(days=1, milliseconds=-1)),
         )
-
-
-def _troubles(memory: Memory, alarms: Sequence[Alarm]) -> list[Trouble]:
-    incidents = [Trouble(one.code, one.since, one.owners) for one in memory.incidents]
-    return [*map(_trouble, alarms), *incidents]
 
 
 def _trouble(alarm: Alarm) -> Trouble:

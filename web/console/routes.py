@@ -22,7 +22,7 @@ from departments.console.trail import Cursor
 from departments.services import DepartmentServices
 from web.console.gathering import Gathering
 from web.console.pages import render_console, render_console_live
-from web.console.views import GROUPS, Filter, News, Page
+from web.console.views import GROUPS, Filter, Kinds, News, Page, kinds_of
 from web.gate.problems import denied
 from web.gate.signed_in import SignedIn
 from web.site.entering import FormToken
@@ -46,13 +46,21 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
     workers, desk, console = services.workers, services.desk, services.console
     gathering = Gathering(console, desk, services.departments)
 
-    async def page(request: Request, gather: Callable[[], Page]) -> Response:
+    async def page(
+        request: Request, gather: Callable[..., Page], *, of_all: bool = False
+    ) -> Response:
         session = await signed_in(request)
-        shown = await workers.read(gather)
-        done = _asked(request, "done")
+        standings = [await services.overview.of_all()] if of_all else []
+        shown = await workers.read(gather, *standings)
+        done, kinds = _asked(request, "done"), _asked(request, "of")
         if done in get_args(News):
-            replaced = _asked(request, "replaced") == "yes"
-            shown = replace(shown, news=cast(News, done), was_replaced=replaced)
+            shown = replace(
+                shown,
+                news=cast(News, done),
+                was_replaced=_asked(request, "replaced") == "yes",
+                moved=_number(_asked(request, "moved")),
+                moved_of=cast(Kinds, kinds) if kinds in get_args(Kinds) else "",
+            )
         return answer(request, render_console(shown, frame_of(request, session)))
 
     async def changing(request: Request, token: str) -> Session:
@@ -66,12 +74,14 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
             _log.info("console_refused", result="gone")
         console.look.forget()
         query = {"done": outcome.result} | ({"replaced": "yes"} if outcome.was_replaced else {})
+        if outcome.moved:
+            query |= {"moved": str(outcome.moved), "of": kinds_of(outcome.owners)}
         return RedirectResponse(f"{path}?{urlencode(query)}", 303)
 
     @router.api_route("", methods=READ)
     async def overview(request: Request) -> Response:
         """How everything stands."""
-        return await page(request, gathering.overview)
+        return await page(request, gathering.overview, of_all=True)
 
     @router.api_route("/live", methods=READ)
     async def live(request: Request) -> Response:
@@ -79,24 +89,24 @@ def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRout
         session = await signed_in.find(request, renews=False)
         if session is None:
             raise denied(401, "not_signed_in")
-        shown = await workers.read(gathering.overview)
+        shown = await workers.read(gathering.overview, await services.overview.of_all())
         return answer(request, render_console_live(shown, frame_of(request, session)))
 
     @router.api_route("/incidents", methods=READ)
     async def incidents(request: Request) -> Response:
         """What is wrong just now."""
-        return await page(request, gathering.incidents)
+        return await page(request, gathering.incidents, of_all=True)
 
     @router.api_route("/quarantine", methods=READ)
     async def quarantine(request: Request) -> Response:
         """What was set aside, and who is on hold."""
         gather = partial(
             gathering.quarantine,
-            _number(_asked(request, "page")),
+            page=_number(_asked(request, "page")),
             wrong=_asked(request, "wrong"),
             asks_held=_asked(request, "ask") == "held",
         )
-        return await page(request, gather)
+        return await page(request, gather, of_all=True)
 
     @router.api_route("/processes", methods=READ)
     async def processes(request: Request) -> Response:

@@ -5,12 +5,13 @@ Times are Unix seconds where nothing else is said.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from departments.console.fleet import Fleet
 from departments.console.trail import TrailPage
+from security.credential import Owner
 from security.maintenance.presence import Present
 from security.quarantine.records import QuarantineRecord
 from security.storage.events import ACTIONS, Action
@@ -64,10 +65,11 @@ GROUPS: Final[Mapping[str, frozenset[Action] | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An open incident, or an alarm about a computer's key."""
+    """An open incident, an alarm about a computer's key, or a department that was lost."""
 
     code: str
-    since: float
+    since: float | None
+    """None: it is not known."""
     owners: int = 0
     alarm: str = ""
     """The alarm's name, by which it is dismissed; "": it is no alarm."""
@@ -76,6 +78,8 @@ class Trouble:
     label: str = ""
     count: int = 0
     busiest: int = 0
+    department: str = ""
+    """The slug of the one that has to be authorised again, `label` its name; "": it is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,25 @@ class Copies:
     """The id of the copy that somebody wanted to purge with another word than its mask."""
 
 
+Kinds = Literal["", "departments", "people", "both"]
+"""Of whom credentials are: an administrator authorises departments again, people do it in the chat.
+"": of nobody."""
+
+
+def kinds_of(owners: Iterable[Owner]) -> Kinds:
+    """Which of them these are."""
+    found = {owner.kind for owner in owners}
+    if len(found) > 1:
+        return "both"
+    return "departments" if "department" in found else "people" if found else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Who is on hold."""
 
     count: int = 0
+    kinds: Kinds = ""
     shown: Sequence[tuple[str, str]] = ()
     """Masks, and the reasons as result codes."""
     can_confirm: bool = False
@@ -161,6 +179,10 @@ class Page:
     news: News = ""
     was_replaced: bool = False
     """Whether what lay in a restored one's place went into quarantine."""
+    moved: int = 0
+    """held: how many were set aside."""
+    moved_of: Kinds = ""
+    """held: whose they were."""
     fleet: Fleet | None = None
     troubles: Sequence[Trouble] = ()
     copies: Copies = field(default_factory=lambda: Copies(0, ()))
@@ -170,6 +192,8 @@ class Page:
     trail: Trail | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     """Mask → whose it is, where that is a department: its name."""
+    connected: frozenset[str] = frozenset()
+    """The masks of those departments that have a credential in its place."""
 
     @property
     def is_empty(self) -> bool:

@@ -144,6 +144,13 @@ _OTHER_INCIDENT: Final = (
     N_("Something in the set-up is wrong"),
     N_("<code>drivekeeper doctor</code> names it. No credential is lost."),
 )
+_LOST: Final = (
+    N_("{department} has to be authorised again"),
+    N_(
+        "Google took its authorisation back, or what is stored of it is damaged. Nothing can be "
+        "uploaded for it until an administrator authorises it again."
+    ),
+)
 _IN_OTHER_HANDS: Final = N_("A key may be in other hands: {label}")
 _ALARMS: Final[Mapping[str, tuple[str, str]]] = {
     "client_busy": (
@@ -231,6 +238,14 @@ class Words:
         if code == "on_hold":
             return self._on_hold(owners)
         return self._said(_INCIDENTS.get(code, _OTHER_INCIDENT))
+
+    def lost(self, department: str) -> Said:
+        """A department has no credential any more that can be used.
+
+        Args:
+            department: its name.
+        """
+        return self._said(_LOST, department=department)
 
     def alarm(self, code: str, *, label: str, count: int, busiest: int) -> Said:
         """What makes one think that a computer's key is in other hands."""

@@ -6,16 +6,24 @@ has the wrong one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.gate.problems import Problem, answer_to
+from web.site.frame import Frame, answer
+from web.site.pages import render_problem
+from web.site.routing import READ, is_for_a_page
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_WRONG = Problem(421, "wrong_host")
+_LOOKS = "/static/"
+"""Where a page has its looks from, its own refusal as well: the same for everybody."""
 _log = structlog.get_logger()
 
 
@@ -48,8 +56,17 @@ class OneHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if self._hosts.are_asked(Headers(scope=scope)):
+        is_ours = self._hosts.are_asked(Headers(scope=scope))
+        if is_ours or (scope["method"] in READ and scope["path"].startswith(_LOOKS)):
             await self._app(scope, receive, send)
             return
         _log.warning("access_denied", result="wrong_host")
-        await answer_to(Problem(421, "wrong_host"), Request(scope))(scope, receive, send)
+        request = Request(scope)
+        refused = _page(request) if is_for_a_page(request) else answer_to(_WRONG, request)
+        await refused(scope, receive, send)
+
+
+def _page(request: Request) -> Response:
+    """The same for somebody who reads it; it does not say where this service is."""
+    page = render_problem(replace(Frame.of(request), query=()), "wrong_host")
+    return answer(request, page, _WRONG.status)

@@ -18,9 +18,11 @@ Problem = Literal[
     "failed",
     "not_asked",
     "other_session",
+    "wrong_host",
 ]
 """404 · 403, of a form · 410, of a link · 429 · 503: the database does not answer · 5xx. Of whoever
-comes back from Google: 400, nobody has asked with that · 403, another session has."""
+comes back from Google: 400, nobody has asked with that · 403, another session has. 421: at another
+address than this service's."""
 
 
 def render_sign_in(frame: Frame, news: Leaving = "") -> str:

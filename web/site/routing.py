@@ -61,14 +61,19 @@ class PageRoute(APIRoute):
         return serve
 
 
+def is_for_a_page(request: Request) -> bool:
+    """Whether a browser asks, for somebody to read what is answered."""
+    is_api = request.scope["path"].startswith("/api/")
+    return not is_api and "text/html" in request.headers.get("Accept", "")
+
+
 def add_stray_pages(app: FastAPI) -> None:
     """Have a browser told on a page that there is nothing at an address; programs as before."""
     otherwise = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
     async def stray(request: Request, refusal: HTTPException) -> Response:
-        wants_page = "text/html" in request.headers.get("Accept", "")
-        if request.url.path.startswith("/api/") or not wants_page:
+        if not is_for_a_page(request):
             said = otherwise(request, refusal)
             return said if isinstance(said, Response) else await said
         kept = {name: value for name, value in (refusal.headers or {}).items() if name == "Allow"}

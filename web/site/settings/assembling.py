@@ -14,6 +14,7 @@ from departments.administrators.sessions import Session
 from departments.administrators.who import name_of
 from departments.authorising.consents import Asked
 from departments.authorising.outcomes import DECLINED, SAVED
+from departments.clients.alarms import Alarm
 from departments.clients.clients import Client
 from departments.clients.pairing import LIFE_SECONDS, OpenCode
 from departments.clients.use import UseRecord
@@ -105,6 +106,7 @@ class SettingsViews:
         clients = [one for one in known if one.state != "revoked"]
         used = await made.workers.read(made.desk.use.of, [one.name for one in clients])
         pairing = await made.workers.read(self._pairing, shown, clients)
+        alarms = await made.workers.read(made.desk.alarms.open)
         now = made.clock.now()
         cards = [
             Card(
@@ -122,7 +124,7 @@ class SettingsViews:
                 under_way=_under_way(its_request),
                 question=_question(its_request),
                 asks_to_revoke=_is_asked(standing, wishes),
-                computers=_computers(department, clients, used, wishes),
+                computers=_computers(department, clients, used, alarms, wishes),
                 pairing=tuple(
                     self._code(one, pairing.letters, now)
                     for one in pairing.open
@@ -205,6 +207,7 @@ def _computers(
     department: Department,
     clients: list[Client],
     used: Mapping[str, UseRecord],
+    alarms: Sequence[Alarm],
     wishes: Wishes,
 ) -> tuple[Computer, ...]:
     return tuple(
@@ -217,6 +220,7 @@ def _computers(
             because=one.because,
             blocked_at=one.changed_at if one.state == "blocked" else None,
             is_asked=wishes.ask == "disable" and wishes.client == one.id,
+            alarms=tuple(alarm.code for alarm in alarms if alarm.client == one.id),
         )
         for one in clients
         if one.department == department.slug

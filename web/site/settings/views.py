@@ -80,6 +80,8 @@ class Computer:
     blocked_at: float | None = None
     is_asked: bool = False
     """Whether the reader is asked if it shall be disabled."""
+    alarms: tuple[str, ...] = ()
+    """The codes of what makes one think that its key is in other hands."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
