@@ -39,6 +39,7 @@ COPY departments departments
 COPY drive drive
 COPY processes processes
 COPY security security
+COPY sheets sheets
 COPY web web
 COPY sandbox sandbox
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \

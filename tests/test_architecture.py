@@ -70,7 +70,7 @@ def product() -> list[Path]:
     """Every file that is shipped."""
     found = [
         path
-        for top in FRONTS | {"config", "departments", "drive", "processes", "security"}
+        for top in FRONTS | {"config", "departments", "drive", "processes", "security", "sheets"}
         for path in (ROOT / top).rglob("*.py")
     ]
     return sorted([*ROOT.glob("*.py"), *found])

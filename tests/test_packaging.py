@@ -36,6 +36,7 @@ PACKAGES = (
     "drive",
     "processes",
     "security",
+    "sheets",
     "web",
     "sandbox",
 )

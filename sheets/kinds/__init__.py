@@ -1,0 +1,1 @@
+"""The four kinds of sheets, each from cells to what they mean."""

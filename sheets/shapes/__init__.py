@@ -1,0 +1,1 @@
+"""What a department's sheets look like, as sheets.toml says it."""

@@ -1,0 +1,142 @@
+"""What is different between two states of a sheet, by what stays the same: a person and a day, a
+code, a row's key."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sheets.kinds.contents import Codes, Contents, Duties, Key, Roster, Rows
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+Changes = dict[K, tuple[V | None, V | None]]
+"""By key what was there, and what is there; None: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RosterDifference:
+    """Of two rosters."""
+
+    people: Changes[str, str] = field(repr=False)
+    """By number the names of those who came, went, or are called otherwise."""
+    duties: Changes[Key, Duties] = field(repr=False)
+
+    @property
+    def came(self) -> list[str]:
+        """Numbers that were not there."""
+        return [person for person, (old, _) in self.people.items() if old is None]
+
+    @property
+    def went(self) -> list[str]:
+        """Numbers that are no longer there."""
+        return [person for person, (_, new) in self.people.items() if new is None]
+
+
+@dataclass(frozen=True, slots=True)
+class CodesDifference:
+    """Of two tables of codes."""
+
+    codes: Changes[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RowsDifference:
+    """Of two other tables."""
+
+    columns: tuple[tuple[str, ...], tuple[str, ...]] | None = field(repr=False)
+    """Before and after; None: the same."""
+    rows: Changes[str, tuple[str, ...]] = field(repr=False)
+
+
+Difference = RosterDifference | CodesDifference | RowsDifference
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A difference in three numbers: ～5 ＋1 －1. Whole people count once, not by their days."""
+
+    changed: int
+    came: int
+    went: int
+
+
+def difference(old: Contents, new: Contents) -> Difference:
+    """What has to change in `old` for it to be `new`.
+
+    Raises:
+        TypeError: they are of two kinds.
+    """
+    if isinstance(old, Roster) and isinstance(new, Roster):
+        return RosterDifference(_between(old.people, new.people), _between(old.duties, new.duties))
+    if isinstance(old, Codes) and isinstance(new, Codes):
+        return CodesDifference(_between(old.codes, new.codes))
+    if isinstance(old, Rows) and isinstance(new, Rows):
+        columns = None if old.columns == new.columns else (old.columns, new.columns)
+        return RowsDifference(columns, _between(old.rows, new.rows))
+    raise TypeError("they are of two kinds")
+
+
+def apply(change: Difference, old: Contents) -> Contents:
+    """What `old` becomes by it. The order of what is in both is left as it was.
+
+    Raises:
+        TypeError: it is of another kind.
+    """
+    if isinstance(change, RosterDifference) and isinstance(old, Roster):
+        return Roster(_changed(old.people, change.people), _changed(old.duties, change.duties))
+    if isinstance(change, CodesDifference) and isinstance(old, Codes):
+        return Codes(_changed(old.codes, change.codes))
+    if isinstance(change, RowsDifference) and isinstance(old, Rows):
+        columns = old.columns if change.columns is None else change.columns[1]
+        return Rows(columns, _changed(old.rows, change.rows))
+    raise TypeError("it is of another kind")
+
+
+def is_empty(change: Difference) -> bool:
+    """Whether nothing is different."""
+    match change:
+        case RosterDifference(people=people, duties=duties):
+            return not people and not duties
+        case CodesDifference(codes=codes):
+            return not codes
+        case RowsDifference(columns=columns, rows=rows):
+            return columns is None and not rows
+
+
+def counts(change: Difference) -> Counts:
+    """How much is different."""
+    match change:
+        case RosterDifference(people=people, duties=duties):
+            whole = {*change.came, *change.went}
+            cells = sum(person not in whole for person, _ in duties)
+            renamed = len(people) - len(whole)
+            return Counts(cells + renamed, len(change.came), len(change.went))
+        case CodesDifference(codes=found) | RowsDifference(rows=found):
+            came = sum(old is None for old, _ in found.values())
+            went = sum(new is None for _, new in found.values())
+            return Counts(len(found) - came - went, came, went)
+
+
+def _between(old: Mapping[K, V], new: Mapping[K, V]) -> Changes[K, V]:
+    found: Changes[K, V] = {}
+    for key, value in new.items():
+        before = old.get(key)
+        # Almost all are the very same object, or equal: told without a comparison of fields.
+        if before is not value and before != value:
+            found[key] = (before, value)
+    if len(old) + sum(before is None for before, _ in found.values()) != len(new):
+        found |= {key: (value, None) for key, value in old.items() if key not in new}
+    return found
+
+
+def _changed(old: Mapping[K, V], changes: Changes[K, V]) -> dict[K, V]:
+    found = dict(old)
+    for key, (_, value) in changes.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = value
+    return found
