@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -17,6 +17,8 @@ LOOKED_AT: Final = 30
 """Rows in which titles are looked for."""
 FEWEST_DAYS: Final = 7
 """Columns of days that make a month's header."""
+ALL_DAYS: Final = 28
+"""With so many no other row is looked for."""
 
 Aliases = Mapping[str, tuple[str, ...]]
 """By the settings' key the titles that its column may have."""
@@ -70,18 +72,30 @@ def find_month(
     """
     rows = range(min(LOOKED_AT, grid.height)) if row is None else (row - 1,)
     best: Header | None = None
+    for number in rows:
+        days = _days(grid, number, month)
+        if len(days) < FEWEST_DAYS or (best is not None and len(days) <= len(best.days)):
+            continue
+        columns, last = _people(grid, aliases, number, {column for column, _ in days})
+        if "person" in columns:
+            best = Header(number, _body(grid, max(number, last), days), columns, days)
+        if len(days) >= ALL_DAYS and best is not None:
+            break
+    return best or _nearest_month(grid, aliases, month, rows)
+
+
+def _nearest_month(
+    grid: Grid, aliases: Aliases, month: Month | None, rows: Iterable[int]
+) -> Finding:
     nearest: tuple[int, int, dict[str, int]] = (0, -1, {})
     for number in rows:
         days = _days(grid, number, month)
-        columns, last = _people(grid, aliases, number, {column for column, _ in days})
-        score = len(columns) + (len(days) >= FEWEST_DAYS)
-        if score > nearest[0]:
-            nearest = (score, number, {**columns, **({"days": 0} if days else {})})
-        if len(days) < FEWEST_DAYS or "person" not in columns:
-            continue
-        if best is None or len(days) > len(best.days):
-            best = Header(number, _body(grid, max(number, last), days), columns, days)
-    return best or _no_header(nearest[1], nearest[2], ("person", "days"))
+        columns, _ = _people(grid, aliases, number, {column for column, _ in days}, away=1)
+        if len(days) >= FEWEST_DAYS:
+            columns["days"] = 0
+        if len(columns) > nearest[0]:
+            nearest = (len(columns), number, columns)
+    return _no_header(nearest[1], nearest[2], ("person", "days"))
 
 
 def _no_header(row: int, columns: Collection[str], needed: Collection[str]) -> Finding:
@@ -131,6 +145,7 @@ def _days(grid: Grid, row: int, month: Month | None) -> tuple[tuple[int, int | d
         (column, day)
         for column in range(grid.width)
         if (text := grid.at(row, column))
+        and text[0].isdecimal()
         and (day := column_day(text, grid.serial(row, column, "DATE", "DATE_TIME"), month))
     ]
     numbers = [day if isinstance(day, int) else day.day for _, day in found]
@@ -148,10 +163,10 @@ def _days(grid: Grid, row: int, month: Month | None) -> tuple[tuple[int, int | d
 
 
 def _people(
-    grid: Grid, aliases: Aliases, row: int, taken: Collection[int]
+    grid: Grid, aliases: Aliases, row: int, taken: Collection[int], away: int = 3
 ) -> tuple[dict[str, int], int]:
     """The columns of the people, and the last row of their titles."""
-    for near in (row, row - 1, row + 1, row - 2, row + 2):
+    for near in (row, row - 1, row + 1, row - 2, row + 2)[: away * 2 - 1]:
         if not 0 <= near < grid.height:
             continue
         titles = [

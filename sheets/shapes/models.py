@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.config import JsonDict
 
 from sheets.shapes import patterns, tabs
 
@@ -74,8 +75,18 @@ _some_patterns: Final = {"type": "array", "maxItems": MOST_PATTERNS, "items": _a
 _one_or_more: Final = {"anyOf": [_a_pattern, _some_patterns]}
 
 
+_a_tab: Final = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": tabs.LONGEST,
+    "pattern": r"^([^{}\x00-\x1f\x7f]|\{(yyyy|yy|roc|m|mm)\})*$",
+}
+
+
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 _Patterns = Annotated[
@@ -101,8 +112,13 @@ class Cell(_Table):
 LEAVES: Final = {"特": "特休", "假": "例假", "公": "公假", "病": "病假", "事": "事假"}
 
 
+_ONE_PLACE: Final[JsonDict] = {"oneOf": [{"required": ["tab"]}, {"required": ["gid"]}]}
+
+
 class Shape(_Table):
     """What every kind of sheet has."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_PLACE)
 
     title: Word | None = None
     """For people; without one, the sheet's name."""
@@ -113,6 +129,7 @@ class Shape(_Table):
         Annotated[
             str,
             Field(min_length=1, max_length=tabs.LONGEST, pattern=_ONE_LINE),
+            WithJsonSchema(_a_tab),
             AfterValidator(_tab),
         ]
         | None

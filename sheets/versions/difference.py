@@ -122,10 +122,15 @@ def counts(change: Difference) -> Counts:
 
 def _between(old: Mapping[K, V], new: Mapping[K, V]) -> Changes[K, V]:
     found: Changes[K, V] = {}
+    # A roster says few things many times: each pair of objects is compared once.
+    alike: dict[tuple[int, int], bool] = {}
     for key, value in new.items():
         before = old.get(key)
-        # Almost all are the very same object, or equal: told without a comparison of fields.
-        if before is not value and before != value:
+        pair = id(before), id(value)
+        same = alike.get(pair)
+        if same is None:
+            same = alike[pair] = before == value
+        if not same:
             found[key] = (before, value)
     if len(old) + sum(before is None for before, _ in found.values()) != len(new):
         found |= {key: (value, None) for key, value in old.items() if key not in new}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sheets.cells.grid import ERRORS
 from sheets.faults import Finding
 from sheets.kinds.contents import ERROR, Codes, Contents, Parsed, Roster, Rows
-from sheets.versions.difference import Difference, difference, is_empty
+from sheets.versions.difference import (
+    CodesDifference,
+    Difference,
+    RosterDifference,
+    RowsDifference,
+    difference,
+    is_empty,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def judge(parsed: Parsed, last: Contents | None) -> Verdict:
     if isinstance(contents, Roster) and isinstance(last, Roster):
         contents = _with_values_for_errors(contents, last)
     change = difference(last, contents)
-    return Verdict(contents, change, parsed.findings, _gone(last, contents))
+    return Verdict(contents, change, parsed.findings, _gone(last, change))
 
 
 def _with_values_for_errors(new: Roster, last: Roster) -> Roster:
@@ -87,21 +94,32 @@ def _with_values_for_errors(new: Roster, last: Roster) -> Roster:
     return Roster({**new.people, **names}, {**new.duties, **duties})
 
 
-def _gone(old: Contents, new: Contents) -> Gone | None:
-    (people, cells), (people_now, cells_now) = _parts(old), _parts(new)
-    went, empty = people - people_now, len(cells - cells_now)
-    if len(went) * 2 > len(people) or empty * 2 > len(cells):
-        who = tuple(each for each in people if each in went)
-        return Gone(len(went), len(people), empty, len(cells), who)
+def _gone(last: Contents, change: Difference) -> Gone | None:
+    match last, change:
+        case Roster(), RosterDifference():
+            who, of = change.went, len(last.people)
+            cells, of_cells = _emptied(change.duties), len(last.duties)
+        case Codes(), CodesDifference():
+            who, of = (
+                [code for code, (_, new) in change.codes.items() if new is None],
+                len(last.codes),
+            )
+            cells, of_cells = len(who), of
+        case Rows(), RowsDifference():
+            who, of = [key for key, (_, new) in change.rows.items() if new is None], len(last.rows)
+            of_cells = sum(len(row) - row.count("") for row in last.rows.values())
+            cells = sum(
+                1
+                for old, new in change.rows.values()
+                for place, text in enumerate(old or ())
+                if text and not (new and new[place : place + 1] > ("",))
+            )
+        case _:
+            return None
+    if len(who) * 2 > of or cells * 2 > of_cells:
+        return Gone(len(who), of, cells, of_cells, tuple(who))
     return None
 
 
-def _parts(contents: Contents) -> tuple[Set[str], Set[Any]]:
-    """Who or what there is, and which cells of it are not empty."""
-    match contents:
-        case Roster(people=people, duties=duties):
-            return people.keys(), duties.keys()
-        case Codes(codes=codes):
-            return codes.keys(), codes.keys()
-        case Rows(rows=rows):
-            return rows.keys(), {(k, n) for k, row in rows.items() for n, t in enumerate(row) if t}
+def _emptied(changes: Mapping[Any, tuple[Any, Any]]) -> int:
+    return sum(new is None for _, new in changes.values())
