@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from datetime import date
@@ -59,6 +60,11 @@ def missing(period: str) -> Looked:
 def parse(sheet: Sheet, grid: Grid, period: str, near: date) -> Parsed:
     """What the cells mean. This never fails, whatever is in them."""
     month = Month.parse(period) if period else None
+    found = _parsed(sheet, grid, month, near)
+    return found if found.period else dataclasses.replace(found, period=period)
+
+
+def _parsed(sheet: Sheet, grid: Grid, month: Month | None, near: date) -> Parsed:
     match sheet.shape:
         case MonthGrid() as shape:
             return parse_month(grid, shape, month, DutyReader(shape.cell))

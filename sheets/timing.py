@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from sheets.kinds.contents import LEAVE, REST, SHIFT, UNKNOWN, Codes, Duty, Roster
+from sheets.kinds.contents import LEAVE, REST, SHIFT, UNKNOWN, Codes, CodeTimes, Duty, Roster
 from sheets.shapes.models import Shape
 
 
@@ -61,7 +61,7 @@ def shift_of(day: date, duty: Duty, codes: Codes | None, zone: zoneinfo.ZoneInfo
     start, end, minutes, route = duty.start, duty.end, None, duty.route
     if found is not None:
         if start is None and end is None:
-            start, end, minutes = found.start, found.end, found.minutes
+            start, end, minutes = found.start, found.end, _said(found)
         route = route or found.route
     begins = None if start is None or zone is None else moment(day, start, zone)
     ends = None if end is None or zone is None else moment(day, end, zone)
@@ -74,6 +74,14 @@ def shift_of(day: date, duty: Duty, codes: Codes | None, zone: zoneinfo.ZoneInfo
     elif begins is not None and ends is not None:
         minutes = round((ends.astimezone(UTC) - begins.astimezone(UTC)).total_seconds() / 60)
     return Shift(day, duty, begins, ends, minutes, route, is_known)
+
+
+def _said(found: CodeTimes) -> int | None:
+    """The minutes of work where they are not just what is between the two times, which in some
+    nights is an hour more or less."""
+    if found.start is None or found.end is None or found.minutes != found.end - found.start:
+        return found.minutes
+    return None
 
 
 def shifts_of(

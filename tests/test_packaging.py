@@ -41,7 +41,7 @@ PACKAGES = (
     "sandbox",
 )
 SYSTEMD = shutil.which("systemd-analyze")
-DATA = (".po", ".html", ".css", ".js", ".svg")
+DATA = (".po", ".html", ".css", ".js", ".svg", ".json")
 
 
 def instructions() -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ def _on_the_clock(match: re.Match[str]) -> int | None:
     hour = int(match["hour"])
     half = (match["half"] or match["half2"] or "").upper()
     if half:
-        if not 1 <= hour <= 12:
+        if hour > 12:
             return None
         hour = hour % 12 + (12 if half in {"下午", "PM"} else 0)
     found = _of(hour, int(match["minute"]))

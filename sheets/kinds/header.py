@@ -49,9 +49,9 @@ def find_columns(
     rows = range(min(LOOKED_AT, grid.height)) if row is None else (row - 1,)
     best: Header | None = None
     nearest: tuple[int, int, dict[str, int]] = (0, -1, {})
-    for first in rows:
-        # One row of titles, or two where a merged one stands above several.
-        for height in (1, 2):
+    # One row of titles, or two where a merged one stands above several.
+    for height in (1, 2):
+        for first in rows:
             columns = _columns(grid, aliases, first, height)
             if len(columns) > nearest[0]:
                 nearest = (len(columns), first, columns)
@@ -145,7 +145,7 @@ def _days(grid: Grid, row: int, month: Month | None) -> tuple[tuple[int, int | d
         (column, day)
         for column in range(grid.width)
         if (text := grid.at(row, column))
-        and text[0].isdecimal()
+        and (text[0].isdecimal() or text[0] == "民" or (row, column) in grid.serials)
         and (day := column_day(text, grid.serial(row, column, "DATE", "DATE_TIME"), month))
     ]
     numbers = [day if isinstance(day, int) else day.day for _, day in found]
@@ -166,6 +166,7 @@ def _people(
     grid: Grid, aliases: Aliases, row: int, taken: Collection[int], away: int = 3
 ) -> tuple[dict[str, int], int]:
     """The columns of the people, and the last row of their titles."""
+    nearest: dict[str, int] = {}
     for near in (row, row - 1, row + 1, row - 2, row + 2)[: away * 2 - 1]:
         if not 0 <= near < grid.height:
             continue
@@ -177,7 +178,8 @@ def _people(
         found = _assigned(titles, aliases)
         if "person" in found:
             return found, near
-    return {}, row
+        nearest = nearest or found
+    return nearest, row
 
 
 def _body(grid: Grid, last: int, days: tuple[tuple[int, int | date], ...]) -> int:

@@ -47,7 +47,7 @@ _FORMS: Final = {
     "codes": 'must name a sheet, such as "tanhae.codes"',
     "person_form": "must be a pattern of 500 characters at most",
     "cell": "must be a table of patterns: shift, leave, rest, note",
-    "leaves": 'must be a table of texts, such as 特 = "特休"',
+    "leaves": 'must be a table of texts, such as "特" = "特休"',
     "kind": f"must be {', '.join(KINDS[:-1])} or {KINDS[-1]}",
     "key": "must be a list of column titles, 10 at most",
 }

@@ -1,0 +1,1 @@
+"""Sheets: from cells to shifts."""
