@@ -84,8 +84,8 @@ def open_answer(body: bytes) -> Reading:
 
 
 def _tabs(sheets: object) -> Iterator[Tab]:
-    for sheet in _list(sheets):
-        properties = _table(_table(sheet).get("properties"))
+    for sheet in map(_table, _list(sheets)):
+        properties = _table(sheet.get("properties"))
         gid = properties.get("sheetId", 0)
         yield Tab(
             gid=gid if isinstance(gid, int) else 0,

@@ -24,13 +24,11 @@ KEEPS: Final = frozenset(
 """Faults: the last good version is kept, and administrators are told once."""
 WARNS: Final = frozenset(
     {
-        "unknown_codes",
         "error_cells_left_out",
         "days_left_out",
         "day_without_year",
         "other_month",
         "no_times",
-        "overtime_without_end",
         "texts_aside",
         "cells_cut",
     }

@@ -34,9 +34,7 @@ def wanted(sheet: Sheet, today: date) -> tuple[TabWanted, ...]:
     if shape.tab is None or not is_monthly(shape.tab):
         return (TabWanted(shape.tab, shape.gid),)
     return tuple(
-        TabWanted(
-            title_of(shape.tab, month), None, str(month), needed=offset == 0 or shape.months[0] > 0
-        )
+        TabWanted(title_of(shape.tab, month), None, str(month), needed=offset == 0)
         for offset in dict.fromkeys(shape.months)
         for month in [Month.of(today).plus(offset)]
     )

@@ -205,6 +205,65 @@ def test_rooms_and_their_arrows_are_counted() -> None:
     assert rooms(sources, "security") == ({"a", "b", "c"}, {("a", "b"), ("a", "c")})
 
 
+PURE_SHEETS = (
+    *("sheets.answer", "sheets.cells", "sheets.faults", "sheets.guess", "sheets.kinds"),
+    *("sheets.parsing", "sheets.shapes", "sheets.timing", "sheets.versions", "sheets.wanted"),
+)
+"""From cells to shifts: the same answer for the same cells, whenever and wherever."""
+OF_PURE_SHEETS = {
+    *("__future__", "calendar", "collections", "dataclasses", "datetime", "difflib", "functools"),
+    *("hashlib", "json", "pathlib", "re", "sys", "tomllib", "typing", "unicodedata", "zoneinfo"),
+    *("pydantic", "re2"),
+}
+CLOCKS = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter", "localtime"}
+
+
+def impure(module: str, source: str) -> list[str]:
+    """What a module does that is no function of what it is given."""
+    tree = ast.parse(source)
+    found = [
+        f"imports {name}"
+        for name in sorted({*imports(tree, module.split(".")[:-1])})
+        if top_of(name) not in OF_PURE_SHEETS
+        and not any(is_in(name, each) for each in (*PURE_SHEETS, "config", "security.errors"))
+    ]
+    return found + [
+        f"asks {node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in CLOCKS
+    ]
+
+
+def test_what_sheets_mean_depends_on_their_cells_alone() -> None:
+    """No network in it, no clock, no storage; of the rest of the house only settings' values and
+    the classes of errors."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / "sheets").rglob("*.py")
+    }
+    pure = {
+        name: impure(name, path.read_text("utf-8"))
+        for name, path in modules.items()
+        if any(is_in(name, each) for each in PURE_SHEETS)
+    }
+    assert len(pure) > 25
+    assert {name: found for name, found in pure.items() if found} == {}
+    sources = {name: modules[name].read_text("utf-8") for name in pure if name in modules}
+    assert cycle({k: v for k, v in sources.items() if modules[k].stem != "__init__"}) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("import socket", "import time", "from sheets.reading import client", "import asyncio"),
+        *("from security.storage import protocol", "from departments.names import Department"),
+        *("from datetime import date\ndate.today()", "import datetime\ndatetime.datetime.now()"),
+    ],
+)
+def test_a_planted_impurity_is_found(source: str) -> None:
+    assert len(impure("sheets.kinds.x", source)) == 1
+
+
 def cycle(modules: dict[str, str]) -> list[str]:
     """Modules or folders that import each other in a circle, if there are any.
 

@@ -18,7 +18,7 @@ from sheets.cells.text import LONGEST, normal
 
 MOST_ROWS: Final = 10_000
 MOST_COLUMNS: Final = 500
-MOST_CELLS: Final = 300_000
+MOST_CELLS: Final = 200_000
 """That are not empty."""
 ERRORS: Final = frozenset(
     {"#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#ERROR!", "#LOADING"}
@@ -167,18 +167,23 @@ class _Builder:
                 self._add_row(top + offset, left, values)
 
     def _add_row(self, number: int, left: int, values: list[Any]) -> None:
-        texts: list[str] = []
-        known = self._known
-        for cell in values:
-            # Almost all are an ordinary text: told first, and without a call.
-            try:
-                shown = cell["formattedValue"]
-                if "stringValue" in cell["effectiveValue"]:
-                    texts.append(known[shown])
-                    continue
-            except (KeyError, TypeError, IndexError):
-                pass
-            texts.append(self._text((number, left + len(texts)), cell))
+        known = self._known.get
+        texts: list[Any]
+        try:
+            # Almost all are empty, or a text that was there before: told without a call of ours.
+            texts = [
+                (known(cell["formattedValue"]) if "stringValue" in cell["effectiveValue"] else None)
+                if cell
+                else ""
+                for cell in values
+            ]
+        except (KeyError, TypeError, IndexError):
+            texts = [None] * len(values)
+        if None in texts:
+            texts = [
+                self._text((number, left + place), values[place]) if text is None else text
+                for place, text in enumerate(texts)
+            ]
         while texts and not texts[-1]:
             texts.pop()
         if not texts:

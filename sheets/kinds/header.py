@@ -117,26 +117,24 @@ def _columns(grid: Grid, aliases: Aliases, first: int, height: int) -> dict[str,
 def _assigned(titles: list[tuple[int, str]], aliases: Aliases) -> dict[str, int]:
     """Each key its column: a title that is one of its aliases, or else one that has it in it."""
     found: dict[str, int] = {}
+    columns: dict[str, list[int]] = {}
+    for column, title in titles:
+        columns.setdefault(title, []).append(column)
     spelt = {key: [plain(alias) for alias in each] for key, each in aliases.items()}
     for is_whole in (True, False):
-        for key, each in spelt.items():
-            if key in found:
-                continue
-            for alias in each:
-                matching = (
-                    column
-                    for column, title in titles
-                    if column not in found.values()
-                    and (title == alias if is_whole else len(alias) > 1 and _has(title, alias))
-                )
-                if (column := next(matching, None)) is not None:
-                    found[key] = column
+        for key in (each for each in spelt if each not in found):
+            for alias in spelt[key]:
+                alike = (alias,) if is_whole else (each for each in columns if _has(each, alias))
+                there = (column for title in alike for column in columns.get(title, ()))
+                free = next((each for each in there if each not in found.values()), None)
+                if free is not None:
+                    found[key] = free
                     break
     return found
 
 
 def _has(title: str, alias: str) -> bool:
-    return alias in title and len(title) <= len(alias) + 6
+    return len(alias) > 1 and alias in title and len(title) <= len(alias) + 6
 
 
 def _days(grid: Grid, row: int, month: Month | None) -> tuple[tuple[int, int | date], ...]:

@@ -106,7 +106,9 @@ def pattern_of(title: str, near: date) -> str | None:
             (str(month.year - ROC), "{roc}"),
             (f"{month.year % 100:02}", "{yy}"),
         ):
-            for number, place in ((two, "{mm}"), (str(month.month), "{m}")):
+            spelt = ((two, "{mm}"), (str(month.month), "{m}"))
+            # 12 may be either: before 月 nobody writes 01.
+            for number, place in reversed(spelt) if "年" in title else spelt:
                 form = re.compile(
                     rf"(?<!\d){re.escape(year)}(\D{{0,3}}){re.escape(number)}(?!\d)", re.DOTALL
                 )

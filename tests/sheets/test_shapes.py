@@ -19,6 +19,15 @@ from tests.sheets.kit import ID, ROSTER
 
 SLUGS = {"tanhae", "anping"}
 SCHEMA = schema.schema()
+MONTHS = "must be a list of whole numbers from -12 to 12, such as [0, 1]"
+AN_ID = (
+    "must be the id of a spreadsheet, or its address at docs.google.com "
+    "(one that ends in /pubhtml will not do)"
+)
+A_TAB = "must be the title of a tab: a text on one line, of 100 characters at most"
+PATTERNS = "must be a pattern, or a list of them, each of 500 characters at most"
+NO_KEY = "is no key of a sheet of kind month-grid"
+HOMELESS = "has no spreadsheet, and no sheet names it in codes"
 
 
 def table(*lines: str, kind: str = "month-grid", name: str = "tanhae.roster") -> str:
@@ -67,10 +76,8 @@ GOOD = [
     table(name="anping.duty-2"),
 ]
 BAD = {
-    table("colour = 1"): "line 5: tanhae.roster.colour is no key of a sheet of kind month-grid",
-    table(
-        'persons = ["編號"]'
-    ): "line 5: tanhae.roster.persons is no key of a sheet of kind month-grid; person is meant perhaps",
+    table("colour = 1"): f"line 5: tanhae.roster.colour {NO_KEY}",
+    table('persons = ["編號"]'): f"line 5: tanhae.roster.persons {NO_KEY}; person is meant perhaps",
     table(
         "person = []"
     ): 'line 5: tanhae.roster.person must be a list of column titles, such as ["姓名"], 40 at most',
@@ -91,15 +98,9 @@ BAD = {
     table(
         'gid = "1"'
     ): "line 4: tanhae.roster.gid must be a whole number, as after #gid= in the address",
-    table(
-        'tab = "{m}月"', "months = []"
-    ): "line 5: tanhae.roster.months must be a list of whole numbers from -12 to 12, such as [0, 1]",
-    table(
-        'tab = "{m}月"', "months = [13]"
-    ): "line 5: tanhae.roster.months must be a list of whole numbers from -12 to 12, such as [0, 1]",
-    table(
-        'tab = "{m}月"', "months = 1"
-    ): "line 5: tanhae.roster.months must be a list of whole numbers from -12 to 12, such as [0, 1]",
+    table('tab = "{m}月"', "months = []"): f"line 5: tanhae.roster.months {MONTHS}",
+    table('tab = "{m}月"', "months = [13]"): f"line 5: tanhae.roster.months {MONTHS}",
+    table('tab = "{m}月"', "months = 1"): f"line 5: tanhae.roster.months {MONTHS}",
     table("header = 0"): 'line 5: tanhae.roster.header must be "auto" or the number of a row',
     table('header = "first"'): 'line 5: tanhae.roster.header must be "auto" or the number of a row',
     table("header = true"): 'line 5: tanhae.roster.header must be "auto" or the number of a row',
@@ -112,9 +113,7 @@ BAD = {
     table(
         "cell = 1"
     ): "line 5: tanhae.roster.cell must be a table of patterns: shift, leave, rest, note",
-    table(
-        "[tanhae.roster.cell]", "shift = 1"
-    ): "line 6: tanhae.roster.cell.shift must be a pattern, or a list of them, each of 500 characters at most",
+    table("[tanhae.roster.cell]", "shift = 1"): f"line 6: tanhae.roster.cell.shift {PATTERNS}",
     table(
         "[tanhae.roster.cell]", "shifts = 'x'"
     ): "line 6: tanhae.roster.cell.shifts is no key of cell; shift is meant perhaps",
@@ -128,19 +127,15 @@ BAD = {
         'kind = "month-grid"\n', ""
     ): "line 1: tanhae.roster has no kind: it must be month-grid, code-table, long or table",
     table().replace(f'spreadsheet = "{ID}"\n', ""): "line 1: tanhae.roster has no spreadsheet",
-    table().replace(
-        ID, "x y"
-    ): "line 3: tanhae.roster.spreadsheet must be the id of a spreadsheet, or its address at docs.google.com (one that ends in /pubhtml will not do)",
+    table().replace(ID, "x y"): f"line 3: tanhae.roster.spreadsheet {AN_ID}",
     table().replace(
         f'"{ID}"', '"https://docs.google.com/spreadsheets/d/e/2PACX-1vQ/pubhtml"'
-    ): "line 3: tanhae.roster.spreadsheet must be the id of a spreadsheet, or its address at docs.google.com (one that ends in /pubhtml will not do)",
+    ): f"line 3: tanhae.roster.spreadsheet {AN_ID}",
     table(
         'title = ""'
     ): "line 5: tanhae.roster.title must be a text on one line, of 60 characters at most",
-    table(
-        "tab = 3"
-    ): "line 4: tanhae.roster.tab must be the title of a tab: a text on one line, of 100 characters at most",
-    table('date = ["日"]'): "line 5: tanhae.roster.date is no key of a sheet of kind month-grid",
+    table("tab = 3"): f"line 4: tanhae.roster.tab {A_TAB}",
+    table('date = ["日"]'): f"line 5: tanhae.roster.date {NO_KEY}",
     table(
         'key = "車號"', kind="table"
     ): "line 5: tanhae.roster.key must be a list of column titles, 10 at most",
@@ -158,7 +153,7 @@ BAD_TOGETHER = {
     table(
         'codes = "tanhae.roster"'
     ): "line 5: tanhae.roster.codes names a sheet that is no code-table",
-    '[tanhae.codes]\nkind = "code-table"\ntab = "x"': "line 1: tanhae.codes has no spreadsheet, and no sheet names it in codes",
+    '[tanhae.codes]\nkind = "code-table"\ntab = "x"': f"line 1: tanhae.codes {HOMELESS}",
     table("months = [0]"): "line 1: tanhae.roster has months, but no {m} or {mm} in a tab",
     table('tab = "{roc}年"'): "line 4: tanhae.roster.tab has a year and no month: add {m} or {mm}",
     table(
@@ -293,7 +288,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_lines_are_found_past_strings_lists_and_comments() -> None:
     text = (
-        '# [x]\n[a."b.c"] # [y]\nk = """\n[no]\nm = 1\n"""\nl = [ # ]\n  "]",\n  \'\'\'\nx = 1\'\'\',\n]\n'
+        '# [x]\n[a."b.c"] # [y]\nk = """\n[no]\nm = 1\n"""\n'
+        "l = [ # ]\n  \"]\",\n  '''\nx = 1''',\n]\n"
         "n = { z = 1 }\n[[d]]\no.p = 1\n"
     )
     found = lines_of(text)
