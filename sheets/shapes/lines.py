@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 Path = tuple[str, ...]
+DEEPEST: Final = 8
+"""Names in a path; no setting is deeper."""
 
 _STRING: Final = (
     r'"""(?:[^\\]|\\.)*?"{3,5}'
@@ -30,7 +32,7 @@ def lines_of(text: str) -> dict[Path, int]:
     for path, place in _statements(text):
         line = text.count("\n", 0, place) + 1
         # A table that is only named as part of a longer name stands there too.
-        for length in range(1, len(path) + 1):
+        for length in range(1, min(len(path), DEEPEST) + 1):
             found.setdefault(path[:length], line)
     return found
 

@@ -135,7 +135,7 @@ def grids(draw: st.DrawFn) -> list[list[object]]:
 
 
 @given(grids(), SPANS, st.sampled_from([*EVERY]), st.sampled_from(["", "2025-12", "2026-02"]))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_grid_is_too_strange_and_no_cell_is_lost(
     rows: list[list[object]], spans: list[dict[str, int]], name: str, period: str
 ) -> None:
@@ -167,7 +167,7 @@ def test_no_grid_is_too_strange_and_no_cell_is_lost(
 
 
 @given(JSON, JSON)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_no_answer_is_too_strange(data: Any, merges: Any) -> None:
     """Whatever JSON stands where cells should."""
     body = json.dumps({"sheets": [{"data": [data], "merges": [merges]}, data]}).encode()
@@ -177,7 +177,7 @@ def test_no_answer_is_too_strange(data: Any, merges: Any) -> None:
 
 
 @given(grids(), st.text(max_size=12))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_guess_is_a_file_that_can_be_read(rows: list[list[object]], title: str) -> None:
     tabs = [
         tab("11412班表", [[cell(each) for each in row] for row in rows]),
