@@ -15,10 +15,10 @@ from sheets.cells.text import normal
 from sheets.faults import Finding
 from sheets.kinds.contents import UNKNOWN, Parsed, Roster
 from sheets.kinds.header import LOOKED_AT, Header, find_columns, find_month
+from sheets.months import LONGEST, Month, fault_of, is_monthly, pattern_of, title_of
 from sheets.parsing import parse
 from sheets.shapes.file import Sheet
 from sheets.shapes.models import MODEL_OF, Shape
-from sheets.shapes.tabs import LONGEST, Month, fault_of, is_monthly, pattern_of, title_of
 
 MOST_TABS: Final = 40
 _NAMES: Final = {

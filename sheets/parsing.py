@@ -16,9 +16,9 @@ from sheets.kinds.duty_reader import DutyReader
 from sheets.kinds.long import parse_long
 from sheets.kinds.month_grid import parse_month
 from sheets.kinds.table import parse_table
+from sheets.months import Month
 from sheets.shapes.file import Sheet
 from sheets.shapes.models import CodeTable, Long, MonthGrid, Table
-from sheets.shapes.tabs import Month
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from sheets.kinds.contents import LEAVE, REST, SHIFT, UNKNOWN, Codes, CodeTimes, Duty, Roster
+from sheets.kinds.contents import ERROR, LEAVE, REST, SHIFT, UNKNOWN, Codes, CodeTimes, Duty, Roster
 from sheets.shapes.models import Shape
 
 
@@ -57,7 +57,9 @@ def shift_of(day: date, duty: Duty, codes: Codes | None, zone: zoneinfo.ZoneInfo
         codes: None: the sheet names no table of them.
     """
     found = codes.codes.get(duty.code) if codes is not None and duty.code else None
-    is_known = duty.kind != UNKNOWN and (found is not None or not duty.code or codes is None)
+    is_known = duty.kind not in {UNKNOWN, ERROR} and (
+        found is not None or not duty.code or codes is None
+    )
     start, end, minutes, route = duty.start, duty.end, None, duty.route
     if found is not None:
         if start is None and end is None:
@@ -82,6 +84,12 @@ def _said(found: CodeTimes) -> int | None:
     if found.start is None or found.end is None or found.minutes != found.end - found.start:
         return found.minutes
     return None
+
+
+def in_full(duty: Duty, shape: Shape) -> str:
+    """What people call it: `特休` for `(特)`."""
+    names: dict[str, str] = getattr(shape, "leaves", {})
+    return names.get(duty.leave, duty.leave) if duty.kind == LEAVE else duty.text
 
 
 def shifts_of(

@@ -8,8 +8,8 @@ from datetime import date
 
 from sheets.answer import Reading, Tab
 from sheets.cells.text import plain
+from sheets.months import Month, is_monthly, title_of
 from sheets.shapes.file import Sheet
-from sheets.shapes.tabs import Month, is_monthly, title_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,14 @@ def test_rooms_and_their_arrows_are_counted() -> None:
 
 
 PURE_SHEETS = (
-    *("sheets.answer", "sheets.cells", "sheets.faults", "sheets.guess", "sheets.kinds"),
+    *(
+        "sheets.answer",
+        "sheets.cells",
+        "sheets.faults",
+        "sheets.guess",
+        "sheets.kinds",
+        "sheets.months",
+    ),
     *("sheets.parsing", "sheets.shapes", "sheets.timing", "sheets.versions", "sheets.wanted"),
 )
 """From cells to shifts: the same answer for the same cells, whenever and wherever."""

@@ -11,7 +11,7 @@ from sheets.cells.dates import column_day, weekday_in
 from sheets.cells.grid import Grid
 from sheets.cells.text import plain
 from sheets.faults import Finding
-from sheets.shapes.tabs import Month
+from sheets.months import Month
 
 LOOKED_AT: Final = 30
 """Rows in which titles are looked for."""

@@ -14,8 +14,8 @@ from sheets.kinds.duty_reader import DutyReader
 from sheets.kinds.findings import error_findings, layout_of
 from sheets.kinds.header import Header, find_columns
 from sheets.kinds.people import People
+from sheets.months import Month
 from sheets.shapes.models import Long
-from sheets.shapes.tabs import Month
 
 
 def parse_long(

@@ -12,8 +12,8 @@ from sheets.kinds.duty_reader import DutyReader
 from sheets.kinds.findings import error_findings, layout_of
 from sheets.kinds.header import Header, find_month
 from sheets.kinds.people import People
+from sheets.months import Month
 from sheets.shapes.models import MonthGrid
-from sheets.shapes.tabs import Month
 
 Days = list[tuple[int, date | None]]
 """Columns, and the day of each; None: one that the month does not have."""

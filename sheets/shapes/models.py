@@ -19,7 +19,10 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from sheets.shapes import patterns, tabs
+from sheets.months import LONGEST as LONGEST_TITLE
+from sheets.months import fault_of as fault_of_title
+from sheets.months import is_monthly
+from sheets.shapes import patterns
 
 SPREADSHEET: Final = (
     r"^(https://docs\.google\.com/(a/[^/]+/)?spreadsheets/(u/[0-9]+/)?d/)?"
@@ -46,7 +49,7 @@ def _zone(value: str) -> str:
 
 
 def _tab(value: str) -> str:
-    if fault := tabs.fault_of(value):
+    if fault := fault_of_title(value):
         raise ValueError(fault)
     return value
 
@@ -78,7 +81,7 @@ _one_or_more: Final = {"anyOf": [_a_pattern, _some_patterns]}
 _a_tab: Final = {
     "type": "string",
     "minLength": 1,
-    "maxLength": tabs.LONGEST,
+    "maxLength": LONGEST_TITLE,
     "pattern": r"^([^{}\x00-\x1f\x7f]|\{(yyyy|yy|roc|m|mm)\})*$",
 }
 
@@ -128,7 +131,7 @@ class Shape(_Table):
     tab: (
         Annotated[
             str,
-            Field(min_length=1, max_length=tabs.LONGEST, pattern=_ONE_LINE),
+            Field(min_length=1, max_length=LONGEST_TITLE, pattern=_ONE_LINE),
             WithJsonSchema(_a_tab),
             AfterValidator(_tab),
         ]
@@ -158,7 +161,7 @@ class Shape(_Table):
     def _tab_or_gid(self) -> Shape:
         if (self.tab is None) == (self.gid is None):
             raise ValueError("wants a tab or a gid, and not both")
-        if "months" in self.model_fields_set and not tabs.is_monthly(self.tab or ""):
+        if "months" in self.model_fields_set and not is_monthly(self.tab or ""):
             raise ValueError("has months, but no {m} or {mm} in a tab")
         return self
 

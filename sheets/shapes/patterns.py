@@ -9,6 +9,8 @@ import functools
 import re
 from typing import Any, Final
 
+from sheets.cells.text import normal
+
 LONGEST: Final = 500
 """Characters of a pattern."""
 MEMORY: Final = 1 << 20
@@ -53,6 +55,8 @@ def fault_of(pattern: str, purpose: str) -> str | None:
         found = compiled(pattern)
     except ValueError as fault:
         return str(fault)
+    if any(normal(char) != char for char in pattern if not char.isspace()):
+        return "has a full-width character, which cells no longer have when they are matched"
     names = _NAMED.findall(pattern)
     allowed = GROUPS[purpose]
     if len(names) != len({*names}):

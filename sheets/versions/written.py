@@ -9,6 +9,8 @@ from typing import Any, Final
 from sheets.kinds.contents import Codes, CodeTimes, Contents, Duties, Duty, Key, Roster, Rows
 
 FORM: Final = 1
+_MONTHS: Final = 100
+"""Days for which a place for each is less than the places themselves."""
 _FIELDS: Final = ("kind", "text", "code", "overtime", "rest", "leave", "start", "end", "route")
 
 
@@ -54,15 +56,21 @@ def read(written: Any) -> Contents:
 
 
 def _written_roster(roster: Roster) -> dict[str, Any]:
-    """Of each person a list of days, each the number of what there is on it; -1: nothing."""
-    days = [day for _, day in roster.duties]
-    first = min(days, default=date(2000, 1, 1))
+    """Of each person a list of days, each the number of what there is on it; -1: nothing. Over more
+    than a few months, only of the days on which there is something, each with its place."""
+    first = min((day for _, day in roster.duties), default=date(2000, 1, 1))
+    last = max((day for _, day in roster.duties), default=first)
     known: dict[Duties, int] = {}
-    rows: dict[str, list[int]] = {person: [] for person in roster.people}
+    rows: dict[str, list[Any]] = {person: [] for person in roster.people}
+    is_dense = (last - first).days < _MONTHS
     for (person, day), duties in roster.duties.items():
         row, place = rows[person], (day - first).days
-        row.extend([-1] * (place + 1 - len(row)))
-        row[place] = known.setdefault(duties, len(known))
+        number = known.setdefault(duties, len(known))
+        if is_dense:
+            row.extend([-1] * (place + 1 - len(row)))
+            row[place] = number
+        else:
+            row.append([place, number])
     return {
         "first": first.isoformat(),
         "duties": [[[*_values(duty)] for duty in duties] for duties in known],
@@ -86,9 +94,12 @@ def _read_roster(written: Any) -> Roster:
     days: list[date] = []
     for person, name, row in written["people"]:
         people[person] = name
-        while len(days) < len(row):
+        while len(days) < min(len(row), _MONTHS):
             days.append(first + timedelta(days=len(days)))
-        for day, number in zip(days, row, strict=False):
-            if number >= 0:
-                duties[person, day] = known[number]
+        for place, number in enumerate(row):
+            if isinstance(number, list):
+                place, number = number  # noqa: PLW2901 - they say it themselves
+                duties[person, first + timedelta(days=place)] = known[number]
+            elif number >= 0:
+                duties[person, days[place]] = known[number]
     return Roster(people, duties)

@@ -15,8 +15,8 @@ from sheets.cells.grid import MOST_COLUMNS, MOST_ROWS, Grid, GridTooLarge
 from sheets.cells.places import place
 from sheets.cells.text import LONGEST, normal
 from sheets.cells.times import end_after, minutes_of
+from sheets.months import Month, pattern_of, title_of
 from sheets.parsing import look
-from sheets.shapes.tabs import Month, pattern_of, title_of
 from tests.sheets.kit import (
     NEAR,
     answer,

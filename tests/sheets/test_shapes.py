@@ -173,6 +173,10 @@ BAD_TOGETHER = {
         "[tanhae.roster.cell]", "rest = '(?P<code>x)'"
     ): "line 6: tanhae.roster.cell.rest names a group that rest does not have (it has rest)",
     table(
+        "[tanhae.roster.cell]", "leave = '（(?P<leave>.)）'"
+    ): "line 6: tanhae.roster.cell.leave has a full-width character, "
+    "which cells no longer have when they are matched",
+    table(
         "[tanhae.roster.cell]", "note = 'x*'"
     ): "line 6: tanhae.roster.cell.note matches an empty cell",
     table(name="taipei.roster"): "line 1: taipei is no department's slug in DEPARTMENTS",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pytest
 
 from sheets.answer import Tab
-from sheets.kinds.contents import Codes, Contents, Parsed, Roster, Rows
+from sheets.kinds.contents import Codes, Contents, Duty, Parsed, Roster, Rows
 from sheets.parsing import look
 from sheets.versions.difference import (
     RosterDifference,
@@ -18,7 +19,7 @@ from sheets.versions.difference import (
 )
 from sheets.versions.judging import Verdict, judge
 from sheets.versions.written import Unreadable, read, write
-from tests.sheets.kit import ID, NEAR, error, opened, sheet, tab
+from tests.sheets.kit import ID, NEAR, ROSTER, error, opened, sheet, tab
 
 PEOPLE = ("A1001", "A1002", "A1003", "A1004")
 
@@ -63,8 +64,6 @@ def test_the_same_cells_are_not_read_twice() -> None:
 
 def test_other_settings_read_the_same_cells_again() -> None:
     first = look(sheet(), roster(), "2025-12", NEAR)
-    from tests.sheets.kit import ROSTER
-
     changed = sheet(toml=ROSTER.replace('person_name = ["姓名"]', 'person_name = ["名"]'))
     assert look(changed, roster(), "2025-12", NEAR, first.digest).parsed is not None
 
@@ -190,14 +189,21 @@ def test_two_kinds_have_no_difference() -> None:
 
 def test_a_version_is_written_small() -> None:
     """Of 200 people and a month: some twenty kilobytes, where storage takes a thousand."""
-    import json
-
     people = tuple(f"A{n}" for n in range(1000, 1200))
     texts = ("0905G", "1735N", "R/0905G", "(特)", "休")
     changes = [(p, d, texts[(n + d) % 5]) for n, p in enumerate(people) for d in range(1, 32)]
     version = contents(roster(*changes, people=people))
     written = json.dumps(write(version), ensure_ascii=False)
     assert len(written.encode()) < 32 * 1024
+    assert read(json.loads(written)) == version
+
+
+def test_days_far_apart_are_written_small_as_well() -> None:
+    """A year typed wrongly must not cost a place for every day between."""
+    every = [date(1960, 1, 1), date(2025, 12, 1), date(2140, 12, 31)]
+    version = Roster({"A1": "", "A2": ""}, {("A1", day): (Duty("rest", "休"),) for day in every})
+    written = json.dumps(write(version))
+    assert len(written) < 200
     assert read(json.loads(written)) == version
 
 
