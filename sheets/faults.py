@@ -29,6 +29,7 @@ WARNS: Final = frozenset(
         "day_without_year",
         "other_month",
         "no_times",
+        "rows_without_number",
         "texts_aside",
         "cells_cut",
     }

@@ -7,7 +7,7 @@ from datetime import date
 from sheets.cells.dates import month_in
 from sheets.cells.grid import Grid
 from sheets.faults import Finding, finding
-from sheets.kinds.contents import Account, Duties, Key, Parsed, Roster
+from sheets.kinds.contents import ERROR, UNKNOWN, Account, Duties, Key, Parsed, Roster
 from sheets.kinds.duty_reader import DutyReader
 from sheets.kinds.findings import error_findings, layout_of
 from sheets.kinds.header import Header, find_month
@@ -57,6 +57,7 @@ class _Reading:
         self._contents = self._cells_of_people = 0
         self._aside: list[str] = []
         self._impossible: list[str] = []
+        self._unnumbered: list[str] = []
         self._days: Days = [(column, self._day(day)) for column, day in header.days]
         self._spans = self._spans_of_duties()
 
@@ -133,7 +134,13 @@ class _Reading:
             ]
 
     def _set_aside(self, number: int, row: list[str]) -> None:
+        texts = (row[column] for column, _ in self._days if row[column])
+        if self._people.is_unnumbered(number) and any(map(self._is_duty, texts)):
+            self._unnumbered.append(self._grid.place(number, self._header.columns["person"]))
         self._aside += [self._grid.place(number, c) for c, text in enumerate(row) if text]
+
+    def _is_duty(self, text: str) -> bool:
+        return self._reader.read(text)[0].kind not in {UNKNOWN, ERROR}
 
     def _findings(self) -> list[Finding]:
         found = [*self._people.findings(), *error_findings(self._grid, self._people.errors)]
@@ -143,6 +150,8 @@ class _Reading:
         left_out = [day for day in range(1, self._month.days + 1) if day not in days]
         if left_out:
             found.append(Finding("days_left_out", count=len(left_out), of=self._month.days))
+        if self._unnumbered:
+            found.append(finding("rows_without_number", self._unnumbered))
         if self._aside:
             found.append(finding("texts_aside", self._aside))
         return found

@@ -60,6 +60,13 @@ class People:
             self.names[text] = self.names.get(text) or name
         return text
 
+    def is_unnumbered(self, row: int) -> bool:
+        """Whether there is a name and no number: somebody, perhaps, who is overlooked so."""
+        if self._name is None or self._grid.shown(row, self._number):
+            return False
+        name = plain(self._grid.at(row, self._name))
+        return bool(name) and name not in _NOBODY
+
     def is_title(self, row: int) -> bool:
         """Whether the titles are said again there, as on a second page."""
         return plain(self._grid.shown(row, self._number)) in self._titles

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 
 import pytest
 
+from sheets.faults import KEEPS, WARNS
 from sheets.kinds.contents import Roster
 from sheets.parsing import look
 from sheets.timing import shifts_of, zone_of
@@ -109,3 +111,32 @@ def test_two_thousand_rows_of_days() -> None:
     assert last.end is not None
     assert last.end.date() == days[334]
     assert found.parsed.findings == ()
+
+
+def test_a_row_with_a_name_and_no_number_is_told() -> None:
+    """Its duties are nobody's; a sum below the people is not meant."""
+    days = ["休"] * 31
+    rows = [
+        ["工號", "姓名", *range(1, 32)],
+        ["A1", "王", *days],
+        ["", "李", *days],
+        ["", "合計", *days],
+    ]
+    found = look(sheet(), opened(tab("11412班表", rows)), "2025-12", NEAR).parsed
+    assert found is not None
+    told = {each.code: each.places for each in found.findings}
+    assert told["rows_without_number"] == ("11412班表!A3",)
+
+
+def test_every_finding_is_one_that_is_listed() -> None:
+    """As a fault or as a warning; and each that is listed can be found."""
+    source = "".join(
+        path.read_text("utf-8")
+        for path in (FOLDER.parents[2] / "sheets").rglob("*.py")
+        if path.name != "faults.py"
+    )
+    quoted = {*re.findall(r'"([a-z]+(?:_[a-z]+)+)"', source)}
+    assert quoted >= KEEPS | WARNS
+    said = {*re.findall(r'(?:[fF]inding|_note)\(\s*"([a-z_]+)"', source)}
+    assert said <= KEEPS | WARNS
+    assert not KEEPS & WARNS
