@@ -57,9 +57,8 @@ def shift_of(day: date, duty: Duty, codes: Codes | None, zone: zoneinfo.ZoneInfo
         codes: None: the sheet names no table of them.
     """
     found = codes.codes.get(duty.code) if codes is not None and duty.code else None
-    is_known = duty.kind not in {UNKNOWN, ERROR} and (
-        found is not None or not duty.code or codes is None
-    )
+    is_timed = found is not None or duty.start is not None or not _is_not_in(codes, duty.code)
+    is_known = duty.kind not in {UNKNOWN, ERROR} and is_timed
     start, end, minutes, route = duty.start, duty.end, None, duty.route
     if found is not None:
         if start is None and end is None:

@@ -104,7 +104,8 @@ class _Reading:
             return row
         row = [*row]
         for left, right in spans:
-            row[left:right] = [row[left]] * (right - left)
+            # What is written where nobody sees it is not lost either.
+            row[left:right] = [text or row[left] for text in row[left:right]]
         return row
 
     def _read(self, number: int, row: list[str], person: str) -> None:

@@ -13,7 +13,7 @@ from sheets.kinds.contents import Roster
 from sheets.parsing import look
 from sheets.timing import shifts_of, zone_of
 from tests.sheets.goldens import FOLDER, names, understood
-from tests.sheets.kit import ID, NEAR, day, opened, sheet, tab
+from tests.sheets.kit import ID, NEAR, day, merge, opened, sheet, tab
 
 FACTS = {
     "cleared": ["no_header"],
@@ -140,3 +140,14 @@ def test_every_finding_is_one_that_is_listed() -> None:
     said = {*re.findall(r'(?:[fF]inding|_note)\(\s*"([a-z_]+)"', source)}
     assert said <= KEEPS | WARNS
     assert not KEEPS & WARNS
+
+
+def test_what_is_written_beneath_a_merged_cell_is_not_lost() -> None:
+    """A program that merges cells may leave in them what nobody sees."""
+    rows = [["工號", "姓名", *range(1, 32)], ["A1", "王", "", "(特)", "0905G"]]
+    spans = [merge(1, 2, 2, 4), merge(1, 2, 4, 6)]
+    found = look(sheet(), opened(tab("11412班表", rows, merges=spans)), "2025-12", NEAR).parsed
+    assert found is not None
+    assert isinstance(found.contents, Roster)
+    said = {on.day: duties[0].text for (_, on), duties in found.contents.duties.items()}
+    assert said == {2: "(特)", 3: "0905G", 4: "0905G"}
