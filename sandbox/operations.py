@@ -8,17 +8,19 @@ from aiohttp import web
 OWNER: web.RequestKey[str | None] = web.RequestKey("sandbox_owner", str | None)  # type: ignore[arg-type]
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+SERVICE_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _GRANTS = {
     "refresh_token": "google.token.refresh",
     "authorization_code": "google.token.exchange",
     DEVICE_GRANT: "google.token.device",
+    SERVICE_GRANT: "google.token.service_account",
 }
 
 
 def is_googles(path: str) -> bool:
     """Whether a request goes to one of Google's endpoints for programs."""
     return path in ("/token", "/device/code", "/revoke") or path.startswith(
-        ("/drive/v3/", "/upload/drive/v3/")
+        ("/drive/v3/", "/upload/drive/v3/", "/v4/spreadsheets/")
     )
 
 
@@ -46,6 +48,9 @@ async def operation_of(request: web.Request) -> str | None:
         return _upload_operation(request)
     if path.startswith("/drive/v3/"):
         return _drive_operation(request, path.removeprefix("/drive/v3/"))
+    if path.startswith("/v4/spreadsheets/"):
+        is_of_values = "values" in path.split("/")[4:5]
+        return "google.sheets.values.get" if is_of_values else "google.sheets.get"
     return None
 
 

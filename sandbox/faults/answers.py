@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.google.errors import drive_fault_body, oauth_fault_body
+from sandbox.google.sheets.refusals import sheets_fault_body
 
 _TELEGRAM_TEXT = {
     400: "Bad Request",
@@ -98,6 +99,8 @@ def _failure(operation: str, options: dict[str, Any]) -> tuple[int, dict[str, An
         return _telegram(int(status or 500), options)
     if operation.startswith(("google.token", "google.device_code", "google.revoke")):
         return oauth_fault_body(status, options.get("error"), options.get("error_description"))
+    if operation.startswith("google.sheets."):
+        return sheets_fault_body(status, options.get("reason"))
     return drive_fault_body(status, options.get("reason"))
 
 

@@ -1,4 +1,4 @@
-"""Google's half of the sandbox: OAuth, its consent pages, and Drive v3."""
+"""Google's half of the sandbox: OAuth, its consent pages, and Drive v3, and reading Sheets v4."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from sandbox.google.drive.pages import page_routes
 from sandbox.google.drive.routes import drive_routes
 from sandbox.google.oauth.consent import consent_routes
 from sandbox.google.oauth.endpoints import oauth_routes
+from sandbox.google.sheets.pages import sheet_page_routes
+from sandbox.google.sheets.routes import sheets_routes
 from sandbox.google.uploads.routes import upload_routes
 from sandbox.google.world import GoogleWorld
 
@@ -22,4 +24,6 @@ def google_routes(world: GoogleWorld) -> list[web.AbstractRouteDef]:
         *drive_routes(world),
         *upload_routes(world),
         *page_routes(world),
+        *sheets_routes(world),
+        *sheet_page_routes(world),
     ]

@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.google.drive.files import new_file_id
 from sandbox.google.drive.shared_drives import ROLES
 from sandbox.google.model import DEVICE_LIFE, FOLDER_TYPE, DriveFile, OAuthClient
+from sandbox.google.sheets.actions import SHEET_ACTIONS
 from sandbox.google.world import GoogleWorld
 from sandbox.json_api import InvalidRequest, check_kinds
 
@@ -229,6 +230,7 @@ ACTIONS: dict[str, Callable[..., Answer]] = {
         shared_drive,
         delete,
         own_file,
+        *SHEET_ACTIONS,
     )
 }
 

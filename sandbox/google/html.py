@@ -12,6 +12,7 @@ from aiohttp import web
 STATIC = Path(__file__).parent / "static"
 # No script, nothing from elsewhere. (No form-action: it would forbid the redirect to the client.)
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; media-src 'self'; base-uri 'none'"
+SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
@@ -47,11 +48,26 @@ def join(parts: list[Html]) -> Html:
     return Html("".join(parts))
 
 
-def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> web.Response:
-    """A whole page around a body."""
-    text = render("page.html", title=title, body=body, layout="wide" if wide else "narrow")
+def page(
+    title: str,
+    body: Html,
+    *,
+    status: int = 200,
+    wide: bool = False,
+    layout: str = "",
+    scripted: bool = False,
+) -> web.Response:
+    """A whole page around a body.
+
+    Args:
+        layout: a class of the style sheet's; "": wide or narrow.
+        scripted: whether the body has scripts of ours, which may ask the sandbox.
+    """
+    layout = layout or ("wide" if wide else "narrow")
+    text = render("page.html", title=title, body=body, layout=layout)
+    headers = HEADERS | ({"Content-Security-Policy": SCRIPTED} if scripted else {})
     return web.Response(
-        status=status, text=text, content_type="text/html", charset="utf-8", headers=HEADERS
+        status=status, text=text, content_type="text/html", charset="utf-8", headers=headers
     )
 
 

@@ -9,6 +9,15 @@ GIB = 1024**3
 DRIVE_FILE = "https://www.googleapis.com/auth/drive.file"
 DRIVE = "https://www.googleapis.com/auth/drive"
 DRIVE_SCOPES = frozenset({DRIVE_FILE, DRIVE})
+SHEETS_READONLY = "https://www.googleapis.com/auth/spreadsheets.readonly"
+SHEETS_SCOPES = frozenset(
+    {
+        SHEETS_READONLY,
+        "https://www.googleapis.com/auth/spreadsheets",
+        "https://www.googleapis.com/auth/drive.readonly",
+        DRIVE,
+    }
+)
 IDENTITY_SCOPES = frozenset(
     {
         "openid",
@@ -34,11 +43,9 @@ KNOWN_SCOPES = (
     IDENTITY_SCOPES
     | DEVICE_SCOPES
     | DRIVE_SCOPES
+    | SHEETS_SCOPES
     | {
-        "https://www.googleapis.com/auth/drive.readonly",
         "https://www.googleapis.com/auth/drive.metadata.readonly",
-        "https://www.googleapis.com/auth/spreadsheets",
-        "https://www.googleapis.com/auth/spreadsheets.readonly",
     }
 )
 

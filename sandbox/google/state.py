@@ -20,11 +20,12 @@ from sandbox.google.model import (
     DriveFile,
     RefreshToken,
 )
+from sandbox.google.oauth.service_accounts import ServiceAccount
 
 if TYPE_CHECKING:
     from sandbox.google.world import GoogleWorld
 
-VERSION = 1
+VERSION = 2
 SAVE_EVERY = 5.0  # seconds, at least
 SAVE_SHARE = 0.02  # of the time may go into saving, at most, however large the state
 
@@ -45,6 +46,8 @@ def dump(world: GoogleWorld) -> dict[str, Any]:
         "version": VERSION,
         "consents": {key: vars(value) for key, value in grants.consents.items()},
         "generated": world.files.generated,
+        "service_accounts": [vars(one) for one in world.service_accounts.all.values()],
+        "sheets": world.sheets.as_list(),
         **{key: [vars(item) for item in items] for key, items in kept.items()},
     }
 
@@ -54,6 +57,9 @@ def load(world: GoogleWorld, path: Path) -> None:
     if not path.exists() or (data := json.loads(path.read_text("utf-8")))["version"] != VERSION:
         return
     grants = world.grants
+    for item in data["service_accounts"]:
+        world.service_accounts.add(ServiceAccount(**item))
+    world.sheets.load(data["sheets"])
     world.shared_drives = {item["id"]: SharedDrive(**item) for item in data["shared_drives"]}
     world.accounts = {item["email"]: Account(**item) for item in data["accounts"]}
     grants.consents = {key: Consent(**value) for key, value in data["consents"].items()}

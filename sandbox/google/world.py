@@ -16,6 +16,8 @@ from sandbox.google.drive.files import FileStore
 from sandbox.google.drive.shared_drives import SharedDrive
 from sandbox.google.model import Account, AuthCode, DeviceCode, OAuthClient, RefreshToken
 from sandbox.google.oauth.grants import Grants
+from sandbox.google.oauth.service_accounts import ServiceAccounts
+from sandbox.google.sheets.store import SheetStore
 from sandbox.google.uploads.sessions import SessionStore
 
 _ACCOUNTS = (
@@ -44,6 +46,8 @@ class GoogleWorld:
         self.accounts: dict[str, Account] = {}
         self.shared_drives: dict[str, SharedDrive] = {}
         self.grants = Grants(self.now)
+        self.service_accounts = ServiceAccounts(self.grants, self.now)
+        self.sheets = SheetStore(self.now)
         self.files = FileStore(self.folder / "blobs", self.now, keeps_bytes=keeps_bytes)
         self.sessions = SessionStore(self.folder / "sessions", self.now, keeps_bytes=keeps_bytes)
         self._state_path = self.folder / "state.json"
@@ -119,6 +123,8 @@ class GoogleWorld:
             return grants.account_of(str(request.query.get("token") or form.get("token", "")))
         known: RefreshToken | DeviceCode | AuthCode | None
         match form.get("grant_type"):
+            case operations.SERVICE_GRANT:
+                return self.service_accounts.issuer_of(str(form.get("assertion", "")))
             case "refresh_token":
                 known = grants.refresh.get(str(form.get("refresh_token", "")))
             case operations.DEVICE_GRANT:
@@ -172,6 +178,8 @@ class GoogleWorld:
             "refreshes": dict(grants.refreshes),
             "clients": {client.client_id: client.state for client in grants.clients.values()},
             "sessions": len(self.sessions),
+            "service_accounts": self.service_accounts.summary(),
+            "sheets": self.sheets.summary(),
             "rotate_refresh_tokens": grants.rotate,
             "testing_mode": grants.testing,
             "device_interval": grants.device_interval,

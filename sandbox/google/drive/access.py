@@ -98,7 +98,7 @@ def authenticate(world: GoogleWorld, request: web.Request) -> Caller:
     request[OWNER] = access.account
     if DRIVE_SCOPES.isdisjoint(access.scopes):
         raise insufficient_scope()
-    account, full = world.accounts[access.account], DRIVE in access.scopes
+    account, full = world.account(access.account), DRIVE in access.scopes
     return Caller(world, account, full, world.origin(request), request.query)
 
 

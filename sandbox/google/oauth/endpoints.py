@@ -16,7 +16,7 @@ from aiohttp import web
 from sandbox.google.errors import Answer, OAuthRefusal, refusing, require
 from sandbox.google.model import DEVICE_LIFE, DEVICE_SCOPES
 from sandbox.google.world import GoogleWorld
-from sandbox.operations import DEVICE_GRANT, OWNER
+from sandbox.operations import DEVICE_GRANT, OWNER, SERVICE_GRANT
 
 NO_STORE = {"Cache-Control": "no-cache, no-store, max-age=0, must-revalidate", "Pragma": "no-cache"}
 
@@ -48,6 +48,11 @@ class OAuthEndpoints:
 
     async def _token(self, request: web.Request) -> dict[str, str | int]:
         form = await _form(request)
+        if form.get("grant_type") == SERVICE_GRANT:  # whose clients have no secret
+            audiences = (f"{self._world.origin(request)}{request.path}", str(request.url))
+            statement = form.get("assertion", "")
+            request[OWNER] = self._world.service_accounts.issuer_of(statement)
+            return self._world.service_accounts.token(statement, audiences)
         client_id, secret = credentials(request, form)
         client = self._grants.authenticate(client_id, secret)
         grant = form.get("grant_type", "")
