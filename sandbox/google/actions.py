@@ -21,7 +21,7 @@ CLIENT_STATES = ("ok", "deleted", "disabled", "wrong_secret")
 
 
 def _email(world: GoogleWorld, account: str | None) -> str | None:
-    return None if account is None else world.account(account).email
+    return None if account is None else world.account_to_show(account).email
 
 
 def _file(world: GoogleWorld, file_id: str) -> DriveFile:

@@ -64,7 +64,7 @@ def _parameters(method: tuple[str, ...]) -> frozenset[str]:
     for name in method[:-1]:
         resource = resource["resources"][name]
     described: dict[str, Any] = resource["methods"][method[-1]]["parameters"]
-    return frozenset(described) | document["parameters"].keys()
+    return frozenset({*described, *document["parameters"]})
 
 
 def _resolved(described: Mapping[str, Any]) -> Mapping[str, Any]:
