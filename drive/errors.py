@@ -43,28 +43,32 @@ class NotRenewed(TransientFault):
 
 
 @contextmanager
-def translating_errors() -> Iterator[None]:
-    """Turn what the way to Google raises into the errors of this project."""
+def translating_errors(service: str = "Drive") -> Iterator[None]:
+    """Turn what the way to Google raises into the errors of this project.
+
+    Args:
+        service: of Google's, which was asked.
+    """
     try:
         yield
     except google.auth.exceptions.RefreshError as error:
         raise TransientFault("the token ended while it was renewed") from error
     except TimeoutError as error:
-        raise TransientFault("Drive did not answer in time", code="timeout") from error
+        raise TransientFault(f"{service} did not answer in time", code="timeout") from error
     except (
         google.auth.exceptions.TransportError,
         httplib2.HttpLib2Error,
         http.client.HTTPException,
         OSError,
     ) as error:
-        raise TransientFault("Drive could not be reached") from error
+        raise TransientFault(f"{service} could not be reached") from error
     except (ValueError, LookupError) as error:  # httplib2, of a redirect to what is no address
-        raise unreadable_answer() from error
+        raise unreadable_answer(service) from error
 
 
-def unreadable_answer() -> TransientFault:
+def unreadable_answer(service: str = "Drive") -> TransientFault:
     """For an answer that is not what the API promises."""
-    return TransientFault("Drive's answer could not be read", code="not_json")
+    return TransientFault(f"{service}'s answer could not be read", code="not_json")
 
 
 def error_of_answer(status: int, headers: Mapping[str, Any], content: bytes) -> CustodyError:
@@ -76,7 +80,7 @@ def error_of_answer(status: int, headers: Mapping[str, Any], content: bytes) -> 
     """
     error = answers.part(answers.json_object(content) or {}, "error")
     reason, message, about = _reason(error)
-    wait = _retry_after(headers)
+    wait = retry_after(headers)
     if reason == "dailyLimitExceeded" or (reason, message) == reasons.DAILY_UPLOADS:
         return DriveRefused("a limit of the day is used up", code="daily_limit")
     if status in (408, 429) or status >= 500:
@@ -120,7 +124,7 @@ def _error_info(error: dict[str, Any]) -> str:
     return next((reason for reason in found if reason), "")
 
 
-def _retry_after(headers: Mapping[str, Any]) -> float | None:
+def retry_after(headers: Mapping[str, Any]) -> float | None:
     """Seconds, of either form: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
     told = str(headers.get("retry-after", ""))
     if told.isascii() and told.isdecimal():

@@ -1,0 +1,1 @@
+"""Reading spreadsheets from Google: one request a look, by a department's service account."""

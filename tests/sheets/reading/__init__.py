@@ -1,0 +1,1 @@
+"""Tests of reading: Google's client, over loopback, against the sandbox."""
