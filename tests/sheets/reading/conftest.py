@@ -50,6 +50,7 @@ class Desk:
     google: GoogleControls
     clock: Clock = field(default_factory=Clock)
     tokens: int = 0
+    readers: list[Reader] = field(default_factory=list)
 
     def reader(self, **options: Any) -> Reader:
         """A reader of the service account's."""
@@ -59,7 +60,8 @@ class Desk:
             return fetch_token(KEY, f"{self.sandbox.url}/token", DIRECT)
 
         options = {"clock": self.clock, **options}
-        return Reader(SheetsApi(self.sandbox.url), ADDRESS, fetch, **options)
+        self.readers.append(Reader(SheetsApi(self.sandbox.url), ADDRESS, fetch, **options))
+        return self.readers[-1]
 
     async def add(self, *tabs: dict[str, Any], **options: Any) -> str:
         """A spreadsheet that is shared with the account; its id."""
@@ -82,4 +84,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     config = SandboxConfig(tmp_path, parts=frozenset({"google"}))
     async with Sandbox(config) as sandbox, GoogleControls(sandbox.url) as google:
         await google.act("service_account", address=ADDRESS, key_id=KEY_ID, public_key=public_pem())
-        yield Desk(sandbox, google)
+        found = Desk(sandbox, google)
+        yield found
+        for reader in found.readers:
+            reader.close()
