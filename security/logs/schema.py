@@ -188,6 +188,12 @@ RESULTS: Final = frozenset(
         "on_hold",
         # keys of service accounts
         "service_key_old",
+        # spreadsheets
+        "sheet_not_shared",
+        "sheet_not_found",
+        "sheet_not_google",
+        "sheet_too_large",
+        "sheets_disabled",
         # corruption
         "corrupt",
         "tampered",

@@ -307,7 +307,7 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
 
 
 def test_little_gzip_that_would_become_gigabytes_is_not_unpacked() -> None:
-    bomb = gzip.compress(b"\0" * (20 * MAX_BODY), 9)
+    bomb = gzip.compress(b"\0" * (3 * MAX_BODY), 9)
     assert len(bomb) < MAX_BODY / 20
     headers = (("Content-Length", str(len(bomb))), ("Content-Encoding", "gzip"))
     with (
