@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from sandbox.departments.commands import Product, run_together
 from sandbox.departments.office import ACCESS_LIFE_SECONDS, Office
+from sandbox.departments.spreadsheets import sheet_settings
 from sandbox.env_file import env_text, write_env_file
 from sandbox.server import LOOPBACK, Sandbox, SandboxConfig
 from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
@@ -34,6 +35,7 @@ _WELCOME: Final = """
 """
 _DEPARTMENTS: Final = """\
     Departments    {url}/departments         (sign in as their administrator)
+    Spreadsheets   {url}/spreadsheets        (whoever plans shifts changes them here)
 """
 _WITH_BOT: Final = """
   Try this: open the chat, press START, tap "Connect Google Drive", approve on the page that
@@ -108,6 +110,8 @@ async def run_sandbox(
         of_bot = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
         of_bot["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
         of_web = web_settings(sandbox, database := (folder / "web" / "web.db").resolve())
+        if with_departments and sandbox.google is not None:
+            of_web |= sheet_settings(sandbox.google, of_web["GOOGLE_TOKEN_URI"])
         database.parent.mkdir(mode=0o700)
         database.touch(mode=0o600)  # a process makes none by itself
         if with_departments:

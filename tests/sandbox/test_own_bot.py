@@ -9,7 +9,7 @@ import signal
 import stat
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -19,8 +19,14 @@ from typer.testing import CliRunner
 from cli import app
 from commands.output import Exit
 from config import load_settings
+from departments.service_accounts.token import fetch_token
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from sandbox.google.sheets.samples import ROSTER_ID
+from security.google.network import DIRECT
+from sheets.reading.api import SheetsApi
+from sheets.reading.reader import Reader
+from sheets.wanted import TabWanted
 from tests.journeys import connect
 from tests.security.kit import ROOT
 
@@ -115,6 +121,28 @@ async def test_without_a_file_the_same_lines_are_printed(folder: Path) -> None:
     assert web.database is not None
     assert web.database.file == folder / ".sandbox" / "web" / "web.db"
     assert [*web.departments] == ["tanhae=淡海", "anping=安坑", "sanying=三鶯"]
+
+
+async def test_a_departments_service_account_reads_its_roster(folder: Path) -> None:
+    """By the settings that the sandbox has written."""
+    async with running(folder, f"{SANDBOX} --port 0") as sandbox:
+        await printed(sandbox, "Ctrl-C")
+        file = folder / ".env.sandbox.web"
+        settings = load_settings(for_bot=False, for_web=True, env_file=file)
+        key = settings.service_accounts["tanhae"]
+        line = f".venv/bin/drivekeeper service-account check --online --env-file {file}"
+        async with running(folder, line) as check:
+            said, _ = await check.communicate()
+        assert "Google: gave a token." in said.decode()
+        assert f"Share spreadsheets with: {key.address}" in said.decode()
+        reader = Reader(
+            SheetsApi(settings.google_api_endpoint),
+            key.address,
+            lambda: fetch_token(key, settings.google_token_uri, DIRECT),
+        )
+        with closing(reader):
+            body = await asyncio.to_thread(reader.read, ROSTER_ID, [TabWanted("代碼", None)])
+        assert "0905G" in body.decode()
 
 
 @pytest.mark.parametrize("there", ["file", "link", "folder"])

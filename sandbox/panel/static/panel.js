@@ -27,7 +27,7 @@ const OPERATIONS = [
   "google.upload.chunk", "google.upload.status", "telegram.*",
   "telegram.getUpdates", "telegram.sendMessage", "telegram.editMessageText", "telegram.getFile",
   "telegram.getMe", "telegram.setMyCommands", "telegram.setMyDescription",
-  "telegram.download",
+  "telegram.download", ...SHEET_OPERATIONS,
 ];
 
 const PRESETS = [
@@ -85,6 +85,7 @@ const PRESETS = [
   ["Telegram: 502", "telegram.getUpdates", { kind: "status", status: 502, count: 3 }],
   ["Telegram: an answer refused in passing", "telegram.sendMessage", { kind: "status", status: 502 }],
   ["Telegram: an update without a number", "telegram.getUpdates", { kind: "status", status: 200, body: { ok: true, result: [{ update_id: -1 }] }, count: 10 }],
+  ...SHEET_PRESETS,
 ];
 
 async function call(method, path, body) {
@@ -262,7 +263,10 @@ async function refresh() {
       if (google) {
         const text = await response.text();
         // Rebuilding a list under somebody's finger loses the tap: only when it has changed.
-        if (text !== shownAccounts) showAccounts(JSON.parse(text));
+        if (text !== shownAccounts) {
+          showAccounts(JSON.parse(text));
+          showSheets(JSON.parse(text));
+        }
         shownAccounts = text;
       }
       $("google").hidden = !google;
@@ -334,6 +338,7 @@ function start() {
   $("week").addEventListener("click", () =>
     act(() => call("POST", "/google/advance_clock", { seconds: 7 * 86400 })));
   startDepartments();
+  startSheets();
   refresh();
   setInterval(refresh, 1000);
 }
