@@ -20,7 +20,7 @@ from tests.browser.kit import DESKTOP, Running, person
 from tests.installed import needs
 from tests.service_accounts import ADDRESS
 
-pytestmark = [needs("chromium"), pytest.mark.one_way]
+pytestmark = needs("chromium")
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 from sandbox.google.sheets.model import Spreadsheet
 from sandbox.google.sheets.refusals import quota_exceeded
 
 _MINUTE = 60.0
+_TAIPEI = timezone(timedelta(hours=8))  # without daylight saving
 READS_OF_USER, READS_OF_PROJECT = 60, 300
 
 
@@ -29,8 +30,8 @@ class SheetStore:
         self.all[spreadsheet.id] = spreadsheet
 
     def today(self) -> date:
-        """The day it is."""
-        return datetime.fromtimestamp(self._now(), UTC).date()
+        """The day it is for those who plan shifts."""
+        return datetime.fromtimestamp(self._now(), _TAIPEI).date()
 
     def count_read(self, account: str) -> None:
         """Count one; refuse it where the account or the project has had enough of this minute."""
