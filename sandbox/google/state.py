@@ -25,7 +25,7 @@ from sandbox.google.oauth.service_accounts import ServiceAccount
 if TYPE_CHECKING:
     from sandbox.google.world import GoogleWorld
 
-VERSION = 2
+VERSION = 1
 SAVE_EVERY = 5.0  # seconds, at least
 SAVE_SHARE = 0.02  # of the time may go into saving, at most, however large the state
 
@@ -57,9 +57,9 @@ def load(world: GoogleWorld, path: Path) -> None:
     if not path.exists() or (data := json.loads(path.read_text("utf-8")))["version"] != VERSION:
         return
     grants = world.grants
-    for item in data["service_accounts"]:
+    for item in data.get("service_accounts", ()):  # older files have none
         world.service_accounts.add(ServiceAccount(**item))
-    world.sheets.load(data["sheets"])
+    world.sheets.load(data.get("sheets", ()))
     world.shared_drives = {item["id"]: SharedDrive(**item) for item in data["shared_drives"]}
     world.accounts = {item["email"]: Account(**item) for item in data["accounts"]}
     grants.consents = {key: Consent(**value) for key, value in data["consents"].items()}
