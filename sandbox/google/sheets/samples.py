@@ -41,6 +41,37 @@ _WEEK = (
     *("0905G", "0905G", "1425G", "1425G(+2)", "(假)", "R/0905G", "2200N"),
     *("(假)", "0530E", "0530E", "1530A", "(特)", "(公)", "R(國)/1425G(+2)"),
 )
+SHEETS_TOML = f"""\
+# What the sandbox's spreadsheets of 淡海 are.
+
+[tanhae.roster]
+title = "班表"
+spreadsheet = "{ROSTER_ID}"
+tab = "{{roc}}{{mm}}班表"
+months = [0, 1]
+kind = "month-grid"
+zone = "Asia/Taipei"
+codes = "tanhae.codes"
+
+[tanhae.codes]
+title = "代碼"
+kind = "code-table"
+tab = "代碼"
+
+[tanhae.duty]
+title = "勤務表"
+spreadsheet = "{DUTY_ID}"
+tab = "{{roc}}{{mm}}勤務表"
+months = [0, 1]
+kind = "month-grid"
+
+[tanhae.duty.cell]
+shift = []
+leave = []
+rest = '\\((?P<rest>休)\\)'
+note = ['月[台臺]', '詢問處', '巡場']
+"""
+"""The product's settings for them."""
 _OTHER_BRACKETS = str.maketrans("()", "（）")
 _WEEKDAYS = "一二三四五六日"
 Row = list[Cell | str | int | None]
