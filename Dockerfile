@@ -22,7 +22,7 @@ RUN if [ "$HEALTH_PICTURE" = on ]; then python -m pip --python /opt/drivekeeper/
         install --require-hashes -r requirements-picture.txt; fi
 
 # Google's client brings descriptions of all of Google's interfaces, 109 MB; what is called is
-# Drive's, and will be Sheets'. Babel brings how numbers and dates are written in every language,
+# Drive's and Sheets'. Babel brings how numbers and dates are written in every language,
 # 31 MB; what is written is English and Chinese. The packages stay whole to pip (`pip check` looks
 # at versions), and in the image there is no pip that would miss the files.
 RUN find /opt/drivekeeper -path '*/googleapiclient/discovery_cache/documents/*' -type f \

@@ -338,6 +338,8 @@ def test_the_descriptions_left_in_the_image_are_enough(tmp_path: Path) -> None:
         "assert cache.get_static_doc('drive', 'v3') and cache.get_static_doc('sheets', 'v4')\n"
         "from drive.api import DriveApi\n"
         "DriveApi('http://127.0.0.1:9')\n"
+        "from sheets.reading.api import SheetsApi\n"
+        "SheetsApi('http://127.0.0.1:9')\n"
         "import sandbox.google.drive.discovery\n"
         "print(googleapiclient.__file__)"
     )

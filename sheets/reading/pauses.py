@@ -14,6 +14,7 @@ _LEAST: Final = {"rate_limited": 30.0}
 """Seconds of the first pause. Google's quota is one of reads a minute."""
 _LEAST_OTHERWISE: Final = 2.0
 _LONGEST: Final = 900.0
+_LONGEST_ASKED: Final = 3600.0
 
 
 class Pauses:
@@ -39,7 +40,9 @@ class Pauses:
         with self._lock:
             left = self._until - self._clock()
             if left > 0:
-                raise TransientFault("Google asked for patience", code=self._code, retry_after=left)
+                raise TransientFault(
+                    "it is not time yet to ask Sheets again", code=self._code, retry_after=left
+                )
 
     def fail(self, fault: TransientFault) -> None:
         """Google did not answer, or wants to be left alone.
@@ -48,7 +51,7 @@ class Pauses:
         """
         with self._lock:
             now = self._clock()
-            asked = min(fault.retry_after or 0.0, _LONGEST)
+            asked = min(fault.retry_after or 0.0, _LONGEST_ASKED)
             if self._until <= now:
                 least = _LEAST.get(fault.code, _LEAST_OTHERWISE)
                 pause = jittered(min(least * 2**self._failures, _LONGEST))
