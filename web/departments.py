@@ -112,6 +112,7 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         redirect_slashes=False,
     )
     app.state.by_chat = parts.by_chat
+    app.state.signed_in = signed_in
     keys = ClientKeys(made.desk, parts.proxy_hops)
     redirect_uri = f"{parts.public_url}{CALLBACK_PATH}"
     add_problems(app)

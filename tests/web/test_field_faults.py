@@ -45,6 +45,19 @@ async def test_a_field_is_named_with_what_is_wrong(
     assert await errors(web, {**NEW, "label": "x", **wrong}) == [("body", field, says)]
 
 
+async def test_the_form_that_is_asked_for_is_said(web: RunningWeb, key: SecretStr) -> None:
+    async with web.computer(key) as computer:
+        headers = {"Idempotency-Key": "a b"}
+        answer = await computer.post(ROUTE, params=ASK, headers=headers, json=FILE)
+    assert answer.json()["errors"] == [
+        {
+            "where": "header",
+            "field": "Idempotency-Key",
+            "detail": "It has not the form that is asked for: ^[!-~]{1,128}$",
+        }
+    ]
+
+
 async def test_all_that_lacks_is_named_at_once(web: RunningWeb) -> None:
     assert await errors(web, {}) == [
         ("body", "department", "It is missing."),

@@ -186,6 +186,40 @@ async def test_each_role_may_what_its_row_says(unlimited_web: RunningWeb) -> Non
     assert wrong == {}
 
 
+@pytest.mark.parametrize("type", ["application/json", "text/plain"])
+async def test_who_asks_is_looked_at_before_what_is_sent(
+    unlimited_web: RunningWeb, type: str
+) -> None:
+    """Whoever may not learns so, and nothing of faults: neither of the query, nor of the body."""
+    web, wrong = unlimited_web, dict[str, dict[str, int]]()
+    sent: dict[str, Any] = {"params": {"department": "x" * 5000}, "headers": {"Content-Type": type}}
+    async with everybody(web) as clients:
+        for route, (_, refused) in TABLE.items():
+            method, path = route.split(" ")
+            if path in ("/api/clients/pair", "/console/enter/{code}"):
+                continue  # whoever knows a code
+            body: dict[str, Any] = {} if method == "GET" else {"content": b"{"}
+            path = path.format(id="0123456789ab", digest="x", name="x")
+            for role, status in refused.items():
+                # Whose department it is, and whose form, what was sent would say.
+                if role == "other department" or (role == "administrator" and refused is FORM):
+                    continue
+                if role == "upload" and status == 403:
+                    assert "get-access-token" in path
+                answer = await clients[role].request(method, path, **sent, **body)
+                if answer.status_code != status:
+                    wrong.setdefault(route, {})[role] = answer.status_code
+        computer = clients["token"]
+        for name, key in (("x" * 5000, "1"), ("tanhae", "a b")):
+            answer = await computer.get(
+                "/api/google/upload-sessions",
+                params={"department": name},
+                headers={"Idempotency-Key": key},
+            )
+            assert answer.status_code == 422  # and whoever may is told
+    assert wrong == {}
+
+
 def check_headers(answer: httpx.Response) -> None:
     headers = answer.headers
     assert "'unsafe-inline'" not in headers["Content-Security-Policy"]

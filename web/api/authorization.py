@@ -7,11 +7,13 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from departments.administrators.sessions import Session
 from departments.authorising.consents import DepartmentConsents
 from departments.names import Department, Departments
 from departments.tokens import Tokens
 from web.api.described import ADMINISTRATOR, refusals, secured_by
 from web.api.tokens import DepartmentName
+from web.gate.asked_first import asked_first
 from web.gate.content_types import JSON_ONLY
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
@@ -43,7 +45,13 @@ def authorization_routes(
     redirect_uri: str,
 ) -> APIRouter:
     """`GET /api/google/auth-url` and `DELETE /api/google/authorization`."""
-    router = APIRouter(tags=["for administrators"])
+
+    async def changing(request: Request) -> Session:
+        session = await signed_in(request)
+        signed_in.check_site(request)
+        return session
+
+    router = APIRouter(tags=["for administrators"], route_class=asked_first(changing))
 
     def found(department: str) -> Department:
         asked = departments.find(department)
@@ -62,8 +70,7 @@ def authorization_routes(
 
         That is a change, and so it must be asked for from this site's own pages.
         """
-        session = await signed_in(request)
-        signed_in.check_site(request)
+        session: Session = request.state.asker
         asked = found(department)
         pending = await consents.begin(asked, session.id, redirect_uri)
         return AuthUrl(
@@ -82,8 +89,7 @@ def authorization_routes(
 
         Where somebody else uses the same Google account, Google is not told: it would end theirs.
         """
-        session = await signed_in(request)
-        signed_in.check_site(request)
+        session: Session = request.state.asker
         asked = found(department)
         ended = await consents.revoke(asked, session.administrator)
         tokens.forget(asked)

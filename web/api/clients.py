@@ -16,6 +16,7 @@ from departments.clients.refusals import Refused
 from departments.names import LONGEST, Department, Departments
 from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, refusals, secured_by
+from web.gate.asked_first import asked_first
 from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys, problem_of_refusal
 from web.gate.problems import Problem
@@ -132,7 +133,15 @@ class PairRequest(BaseModel):
 
 def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: ClientKeys) -> APIRouter:
     """`/api/clients` and what is below it."""
-    router = APIRouter(tags=["for administrators"])
+
+    async def guard(request: Request) -> Session:
+        session = await signed_in(request)
+        if request.method != "GET":
+            signed_in.check_site(request)
+        return session
+
+    router = APIRouter(tags=["for administrators"], route_class=asked_first(guard))
+    anybodys = APIRouter(tags=["for computers"])
     departments, desk, workers = services.departments, services.desk, services.workers
 
     async def described(clients: list[Client]) -> list[ClientStatus]:
@@ -151,13 +160,11 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def list_clients(
-        request: Request,
         department: Annotated[
             str | None, Query(description="Slug or name; none: all.", max_length=LONGEST)
         ] = None,
     ) -> ClientList:
         """The computers of one department, or of all."""
-        await signed_in(request)
         slug = None if department is None else _found(departments, department).slug
         return ClientList(clients=await described(await workers.read(desk.clients.all, slug)))
 
@@ -191,14 +198,13 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
             code=code.shown, expires_at=datetime.fromtimestamp(code.expires_at, UTC)
         )
 
-    @router.post(
+    @anybodys.post(
         "/api/clients/pair",
         dependencies=JSON_ONLY,
         response_model=NewKey,
         response_model_exclude_none=True,
         status_code=201,
         responses=refusals(400, 415, 422, 429, 503),
-        tags=["for computers"],
         openapi_extra={"security": []},
     )
     async def pair(request: Request, typed: PairRequest) -> NewKey:
@@ -219,7 +225,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
     )
     async def revoke(request: Request, id: ClientId) -> ClientStatus:
         """The key opens nothing any more, anywhere, within a second."""
-        session = await changing(request)
+        session: Session = request.state.asker
         return await one(await desk.revoke(id, session.administrator))
 
     @router.post(
@@ -232,16 +238,11 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
     )
     async def unblock(request: Request, id: ClientId) -> ClientStatus:
         """A key that an alarm has blocked serves again."""
-        session = await changing(request)
+        session: Session = request.state.asker
         return await one(await desk.unblock(id, session.administrator))
 
-    async def changing(request: Request) -> Session:
-        session = await signed_in(request)
-        signed_in.check_site(request)
-        return session
-
     async def made(request: Request, wanted: NewClient, make: _Make[T]) -> T:
-        session = await changing(request)
+        session: Session = request.state.asker
         slug = _found(departments, wanted.department).slug
         return await workers.run(make, slug, wanted.label, wanted.may, session.administrator)
 
@@ -251,6 +252,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         [status] = await described([client])
         return status
 
+    router.routes += anybodys.routes
     return router
 
 

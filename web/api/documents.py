@@ -18,7 +18,8 @@ from web.site.routing import READ, PageRoute, frame_of
 _SAYS: Final = (
     "What a department's computers and its administrators ask of Drivekeeper. Refusals are "
     "`application/problem+json` (RFC 9457) with a `code` to go by, in the language of "
-    "`Accept-Language`."
+    "`Accept-Language`. Who asks is looked at first: whoever may not (401, 403) hears nothing of "
+    "what else is wrong (404, 415, 422)."
 )
 
 

@@ -11,6 +11,13 @@ _METHODS: Final = ("get", "post", "delete")
 _WORDS: Final = {"integer": 0, "number": 0.0, "boolean": True, "array": [], "object": {}}
 """JSON type → an example where the schema gives none."""
 
+_BOUNDS: Final = {
+    "": ("minimum", "maximum"),
+    " characters": ("minLength", "maxLength"),
+    " of them": ("minItems", "maxItems"),
+}
+"""What is counted → JSON Schema's words for the least and the most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -71,7 +78,7 @@ def fields(document: Mapping[str, Any]) -> Iterator[FieldOf]:
     """Every one of an OpenAPI document."""
     for name, schema in sorted(document["components"]["schemas"].items()):
         for field, said in schema.get("properties", {}).items():
-            if says := said.get("description"):
+            if says := _with_limits(said.get("description", ""), said):
                 yield FieldOf(name, field, says)
 
 
@@ -97,7 +104,9 @@ def _operation(
                 one["name"],
                 one["in"],
                 one.get("required", False),
-                one.get("description", one["schema"].get("description", "")),
+                _with_limits(
+                    one.get("description", one["schema"].get("description", "")), one["schema"]
+                ),
             )
             for one in said.get("parameters", [])
         ),
@@ -105,6 +114,34 @@ def _operation(
         body_of=_name(body["schema"]) if body else "",
         answers=tuple(_answer(document, *one) for one in said["responses"].items()),
     )
+
+
+def _with_limits(says: str, schema: Mapping[str, Any]) -> str:
+    """What is said of a value, and what it has to keep to."""
+    limits = [said for one in [schema, *schema.get("anyOf", [])] for said in _limits(one)]
+    if not limits:
+        return says
+    said = "; ".join(limits)
+    return f"{says} {said[:1].upper()}{said[1:]}.".strip()
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)  # the framework writes 1.0
+
+
+def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
+    for what, (least, most) in _BOUNDS.items():
+        match _whole(schema.get(least)), _whole(schema.get(most)):
+            case None, None:
+                pass
+            case low, None:
+                yield f"{low}{what} at least"
+            case None, high:
+                yield f"{high}{what} at most"
+            case low, high:
+                yield f"{low} to {high}{what}"
+    if form := schema.get("pattern"):
+        yield f"of the form `{form}`"
 
 
 def _answer(document: Mapping[str, Any], status: str, said: Mapping[str, Any]) -> Answer:

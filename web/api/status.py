@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from departments.clients.clients import Client
 from departments.names import LONGEST
 from departments.overview import Standing, State
 from departments.service_accounts.standing import KeyStanding
 from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, CLIENT, refusals, secured_by
+from web.gate.asked_first import asked_first, named_in
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
@@ -89,8 +92,17 @@ class Status(BaseModel):
 
 def status_routes(services: DepartmentServices, signed_in: SignedIn, keys: ClientKeys) -> APIRouter:
     """`GET /api/google/status`."""
-    router = APIRouter(tags=["for computers", "for administrators"])
     departments = services.departments
+
+    async def guard(request: Request) -> Client | None:
+        """The computer; None: an administrator."""
+        if keys.are_brought(request):
+            return await keys.admit(request, named_in(request, departments), "status")
+        await signed_in(request)
+        return None
+
+    tags: list[str | Enum] = ["for computers", "for administrators"]
+    router = APIRouter(tags=tags, route_class=asked_first(guard))
 
     @router.get(
         "/api/google/status",
@@ -105,20 +117,23 @@ def status_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
             str | None, Query(description="Slug or name; none: all.", max_length=LONGEST)
         ] = None,
     ) -> Status:
-        """How departments stand, without asking Google."""
+        """How departments stand, without asking Google.
+
+        A computer is told of its own department alone, and nothing that the example has behind
+        `minutes_left`.
+        """
         asked = None if department is None else departments.find(department)
-        if keys.are_brought(request):
-            client = await keys.admit(request, asked, "status")
+        client: Client | None = request.state.asker
+        if client is not None:
             own = departments.find(client.department)
             chosen = [] if own is None else [own]
         else:
-            await signed_in(request)
             chosen = [asked] if asked is not None else list(departments)
         if department is not None and asked is None:
             raise Problem(404, "no_department")
         now = services.clock.now()
         found = [(one, _brief(one, now)) for one in await services.overview.of(chosen)]
-        if keys.are_brought(request):
+        if client is not None:
             return Status(departments=[brief for _, brief in found])
         whole = [_whole(b, one, services.service_keys.of(one.department)) for one, b in found]
         return Status(departments=whole)

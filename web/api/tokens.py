@@ -15,9 +15,9 @@ from departments.tokens import Tokens
 from security.credential import Credential
 from security.errors import CustodyError
 from web.api.described import CLIENT, refusals, secured_by
+from web.gate.asked_first import Asker, asked_first, by_key
 from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys
-from web.gate.problems import Problem
 
 _log = structlog.get_logger()
 DepartmentName = Annotated[
@@ -54,7 +54,8 @@ def token_routes(
     departments: Departments, tokens: Tokens, keys: ClientKeys, now: Callable[[], datetime]
 ) -> APIRouter:
     """`POST /api/google/get-access-token`."""
-    router = APIRouter(tags=["for computers"])
+    guard = by_key(departments, keys, "token")
+    router = APIRouter(tags=["for computers"], route_class=asked_first(guard))
 
     @router.post(
         "/api/google/get-access-token",
@@ -72,10 +73,7 @@ def token_routes(
 
         Remember it until it ends: a computer may ask thirty times a minute.
         """
-        asked = departments.find(department)
-        client = await keys.admit(request, asked, "token")
-        if asked is None:
-            raise Problem(404, "no_department")
+        client, asked = Asker.of(request)
         try:
             credential = await tokens.token(asked, wish.rejected_sha256 if wish else None)
         except CustodyError as fault:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from departments.clients.clients import Client
 from departments.clients.refusals import Refused
 from departments.names import Department, Departments
 from departments.uploads.handed import HandedUploads, OtherFile
@@ -22,6 +21,7 @@ from departments.uploads.records import (
 )
 from web.api.described import CLIENT, refusals, secured_by
 from web.api.tokens import DepartmentName
+from web.gate.asked_first import Asker, asked_first, by_key
 from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys, problem_of_refusal
 from web.gate.problems import Problem
@@ -48,7 +48,10 @@ class UploadRequest(BaseModel):
         examples=["114-12 班表.pdf"],
     )
     size: Annotated[int, BeforeValidator(_number)] = Field(
-        description="In bytes.", ge=1, le=LARGEST, examples=[482133]
+        description="In bytes. An empty file cannot be uploaded.",
+        ge=1,
+        le=LARGEST,
+        examples=[482133],
     )
     md5: str = Field(
         description="Of its content, in hexadecimal.",
@@ -56,7 +59,7 @@ class UploadRequest(BaseModel):
         examples=["9e107d9d372bb6826bd81d3542a419d6"],
     )
     mime: str = Field(
-        description="Its type, without parameters.",
+        description="Its type, such as `application/pdf`, without parameters.",
         pattern=f"^{_TOKEN}{{1,64}}/{_TOKEN}{{1,127}}$",
         examples=["application/pdf"],
     )
@@ -105,7 +108,8 @@ UploadKey = Annotated[
     Header(
         alias="Idempotency-Key",
         description="What the computer calls this upload, such as a random UUID: the same request "
-        "with the same key is the same upload, for two weeks.",
+        "with the same key is the same upload, for two weeks. Of the characters `!` to `~`: "
+        "ASCII without blanks.",
         min_length=1,
         max_length=128,
         pattern="^[!-~]{1,128}$",
@@ -118,14 +122,8 @@ _REFUSALS = (401, 403, 404, 409, 413, 422, 429, 503)
 
 def upload_routes(departments: Departments, uploads: HandedUploads, keys: ClientKeys) -> APIRouter:
     """`POST` and `GET /api/google/upload-sessions`."""
-    router = APIRouter(tags=["for computers"])
-
-    async def admitted(request: Request, department: str) -> tuple[Client, Department]:
-        asked = departments.find(department)
-        client = await keys.admit(request, asked, "upload")
-        if asked is None:
-            raise Problem(404, "no_department")
-        return client, asked
+    guard = by_key(departments, keys, "upload")
+    router = APIRouter(tags=["for computers"], route_class=asked_first(guard))
 
     @router.post(
         _PATH,
@@ -156,7 +154,7 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
         same key is refused (422 `other_file`). A computer asks about uploads 120 times a minute at
         most (429 `rate_limited`), and has about 100 that are unfinished (429 `too_many_uploads`).
         """
-        client, asked = await admitted(request, department)
+        client, asked = Asker.of(request)
         file = AnnouncedFile.model_validate(announced.model_dump())
         try:
             handed = await uploads.begin(client.name, asked, file, key)
@@ -179,7 +177,7 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
 
         Where it is `wrong` or `gone`, ask for a session once more, with the same key.
         """
-        client, asked = await admitted(request, department)
+        client, asked = Asker.of(request)
         handed = await uploads.state(client.name, asked, key)
         if handed is None:
             raise Problem(404, "no_upload")

@@ -18,7 +18,7 @@ _TEXTS: Final = {
     "missing": N_("It is missing."),
     "json_invalid": N_("It is no JSON."),
     "extra_forbidden": N_("There is a field in it that is not known here."),
-    "string_pattern_mismatch": N_("It has not the form that is asked for."),
+    "string_pattern_mismatch": N_("It has not the form that is asked for: {pattern}"),
     "string_type": N_("It must be text."),
     "literal_error": N_("It must be one of: {expected}."),
     "greater_than_equal": N_("It must be {ge} at least."),

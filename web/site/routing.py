@@ -16,8 +16,8 @@ from departments.administrators import who
 from departments.administrators.links import ENTER_PATH
 from departments.administrators.sessions import Session
 from security.errors import CustodyError
-from web.gate.problems import Problem, problem_of
-from web.gate.signed_in import COOKIE
+from web.gate.problems import Problem, denied, problem_of
+from web.gate.signed_in import COOKIE, SignedIn
 from web.site import pages
 from web.site.frame import Frame, answer
 
@@ -48,15 +48,15 @@ class PageRoute(APIRoute):
 
         async def serve(request: Request) -> Response:
             try:
-                return await handle(request)
+                try:
+                    return await handle(request)
+                except (RequestValidationError, HTTPException) as refusal:
+                    await _refuse_strangers(request)
+                    raise Problem(getattr(refusal, "status_code", 422), "invalid_request") from None
             except Problem as problem:
                 return page_of(problem, request)
             except CustodyError as fault:
                 return page_of(problem_of(fault), request)
-            except RequestValidationError:
-                return page_of(Problem(422, "invalid_request"), request)
-            except HTTPException as refusal:
-                return page_of(Problem(refusal.status_code, "invalid_request"), request)
 
         return serve
 
@@ -65,6 +65,15 @@ def is_for_a_page(request: Request) -> bool:
     """Whether a browser asks, for somebody to read what is answered."""
     is_api = request.scope["path"].startswith("/api/")
     return not is_api and "text/html" in request.headers.get("Accept", "")
+
+
+async def _refuse_strangers(request: Request) -> None:
+    """Who asks comes before what is wrong with what they have sent."""
+    signed_in: SignedIn = request.app.state.signed_in
+    if await signed_in.find(request, renews=False) is None:
+        raise denied(401, "not_signed_in")
+    if request.method not in READ:
+        signed_in.check_site(request)
 
 
 def add_stray_pages(app: FastAPI) -> None:
