@@ -26,6 +26,7 @@ from tests.canary_troubles import (
     swapped,
     with_tables,
 )
+from tests.service_accounts import TOKEN_URI
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,20 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("console-link", 2, "TOKEN_ENCRYPTION_KEY is not set", settings=NO_KEY),
     ),
     "service-account encode": (
-        Case("service-account encode {key_file} --department tanhae", 0, "_ACCOUNT_JSON="),
+        Case(
+            "service-account encode {key_file} --department tanhae",
+            0,
+            "_ACCOUNT_JSON=",
+            settings={"GOOGLE_TOKEN_URI": TOKEN_URI},
+        ),
+        Case("service-account encode {key_file} --department tanhae", 2, "GOOGLE_TOKEN_URI"),
         Case("service-account encode {folder} --department tanhae", 2, "cannot be read"),
         Case("service-account encode {archive}.json --department tanhae", 2, "cannot be read"),
         Case("service-account encode {key_file} --department {ann_id}", 2, "--department"),
     ),
     "service-account check": (
         Case("service-account check", 0, "Share spreadsheets with"),
-        Case("service-account check --online", 1, "Google refuses the key"),
+        Case("service-account check --online", 1, "does not accept the key"),
         Case("service-account check", 2, "JSON", settings=dict.fromkeys(NO_ACCOUNT, "MARK")),
         Case("service-account check", 3, "could not be looked up", settings=TOO_LONG),
     ),
