@@ -118,7 +118,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     "console-link": (
         Case("console-link", 0, "/console/enter/", settings=SERVED),
         Case("console-link --revoke", 0, "Sessions ended: 0"),
-        Case("console-link", 2, "where would the link lead", settings={"PUBLIC_URL": ""}),
+        Case("console-link", 2, "PUBLIC_URL is not set", settings={"PUBLIC_URL": ""}),
         Case("console-link", 2, "TOKEN_ENCRYPTION_KEY is not set", settings=NO_KEY),
     ),
     "service-account encode": (
