@@ -79,7 +79,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     "keys generate": (Case("keys generate", 0, "="),),
     "keys check": (
         Case("keys check", 0, "documents need key"),
-        Case("keys check", 1, "lacks key", settings=ANOTHER_KEY),
+        Case("keys check", 1, "not configured", settings=ANOTHER_KEY),
         Case(
             "keys check",
             1,

@@ -11,7 +11,7 @@ from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, say, show_json, show_table, stop
 from commands.runtime import open_custody
 from commands.wording import of_kind
-from security.encryption import TokenEncryption, lacks
+from security.encryption import PUT_IT_THERE, TokenEncryption
 from security.recovery.key_use import Census, KeyUse, census
 from security.recovery.rotation import OUTCOMES, Mode, RotationReport
 
@@ -44,6 +44,8 @@ def check(env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False) -> None
         show_table("Keys in use", ["key", "state", "documents", "of them"], rows)
         for line in advice:
             say(line)
+        if found.of("not set") or found.of("unnamed"):
+            say(f"Of a key that is lacking: {PUT_IT_THERE}.")
     if found.unopened or refused or is_lost:
         raise typer.Exit(Exit.FINDINGS)
 
@@ -75,9 +77,9 @@ def _advice_after_check(found: Census, *, refused: bool) -> Iterator[str]:
                 "under the newest key."
             )
     for use in found.of("not set"):
-        yield f"{_documents(use)} it: {lacks(f'key {use.kid}')}."
+        yield f"{_documents(use)} key {use.kid}, which is not configured."
     for use in found.of("unnamed"):
-        yield f"{_documents(use)} it: {lacks('a key that they do not name')}."
+        yield f"{_documents(use)} a key that is not configured and that they do not name."
     for use in found.of("plaintext"):
         if refused:
             yield (
