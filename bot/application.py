@@ -43,9 +43,11 @@ from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
 from departments.alerts.alerts import LOOKED_EVERY
 from security.credential import Owner
+from sheets.keeping.mirror import EVERY_SECONDS as SHEETS_SECONDS
 
 _EXPIRY_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600
+_SHEETS_FIRST_SECONDS: Final = 5
 _CONNECTIONS: Final = 64  # more than the library's one: replies do not wait for each other
 JobCallback = Callable[[BotContext], Coroutine[Any, Any, None]]
 
@@ -184,6 +186,8 @@ def build_application(
     inbox.needs = partial(needs_of, table)
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
     _schedule(jobs, options)
+    if core.sheets is not None:
+        _schedule_sheets(jobs)
     return application
 
 
@@ -235,3 +239,18 @@ async def _look_after(context: BotContext) -> None:
 
 class _Requests(DecidedAnswers, TelegramRequest):
     """For all that is asked of Telegram but its updates."""
+
+
+def _schedule_sheets(jobs: JobQueue[BotContext]) -> None:
+    jobs.run_repeating(
+        _look_at_sheets,
+        SHEETS_SECONDS,
+        first=_SHEETS_FIRST_SECONDS,
+        name="sheets",
+        job_kwargs={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+    )
+
+
+async def _look_at_sheets(context: BotContext) -> None:
+    if (mirror := context.core.sheets) is not None:
+        await mirror.look()

@@ -35,6 +35,7 @@ from security.quarantine.copies import Quarantine
 from security.storage.events import Event
 from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Storage
+from sheets.keeping.mirror import Mirror
 from upload import PAUSE_SECONDS
 
 
@@ -76,6 +77,8 @@ class Core:
     """By which administrators sign in to the web pages; None: there is no key, and no pages."""
     departments: DepartmentServices | None = None
     """What this process serves departments with, where it does."""
+    sheets: Mirror | None = None
+    """What looks at departments' sheets; None: there are none."""
 
     @property
     def all_drives(self) -> tuple[Drives, Drives, Drives]:

@@ -257,6 +257,11 @@ def _rules_for_all(s: Settings, faulty: Collection[str]) -> list[_Rule]:
             "token_require_encryption",
             "must not be false (DATABASE_URL is set: in a database no plaintext is believed)",
         ),
+        (
+            s.sheets_file is not None and not s.encryption_keys and not key_faulty,
+            "token_encryption_key",
+            "is missing (SHEETS_FILE needs it: rosters are personal)",
+        ),
         (len({*ids}) < len(ids), "google_other_clients", "names a client twice"),
     ]
 

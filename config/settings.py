@@ -169,6 +169,7 @@ class Settings(BaseSettings):
     departments: DepartmentPairs = ("tanhae=淡海", "anping=安坑")
     service_accounts: ServiceAccounts = Field(default_factory=dict)
     """By slug the key in each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
+    sheets_file: Folder | None = None
     client_alarm: Annotated[Literal["report", "block"], one_of("report", "block")] = "report"
     alert_webhook_url: AlertAddress | None = None
 

@@ -33,6 +33,7 @@ from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes import wiring
 from processes.departments import departments_beside, sign_in_links
 from processes.ending import Replaced, StartupError, StoppedInTime
+from processes.mirroring import mirror_of
 from processes.outage import PASSING, Outage, until_it_answers
 from processes.ports import standby_front, web_front
 from processes.present import presence_of, present
@@ -253,6 +254,7 @@ async def services(
                 ),
                 links=links,
                 departments=departments,
+                sheets=await stack.enter_async_context(mirror_of(settings, parts)),
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,
@@ -300,13 +302,11 @@ def _is_anothers(settings: Settings, storage: Storage) -> bool:
 
 async def _serve(application: BotApplication) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    telegram_health = application.bot_data.telegram_health
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     starting = asyncio.create_task(lifecycle.start(application))
     stopping = asyncio.create_task(stop.wait())
-    refused = asyncio.create_task(telegram_health.token_refused.wait())
+    refused = asyncio.create_task(application.bot_data.telegram_health.token_refused.wait())
     replaced = asyncio.create_task(_lost(application.bot_data.core.lease))
     ends = (stopping, replaced)
     try:

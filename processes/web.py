@@ -26,6 +26,7 @@ from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes.departments import department_parts, department_services
 from processes.ending import StartupError, StoppedInTime
+from processes.mirroring import mirror_of, mirroring
 from processes.outage import PASSING, Outage, stop_signal, until_it_answers
 from processes.present import presence_of, present
 from processes.serving import serving_both
@@ -109,6 +110,8 @@ async def _serve(settings: Settings) -> None:
             ),
             sweeping(parts, settings, metrics),
             alerting(parts, settings, metrics, activity),
+            mirror_of(settings, parts) as mirror,
+            mirroring(mirror),
         ):
             tune_garbage_collector()
             _log.info("web_ready", version=installed_version("drivekeeper"))

@@ -42,6 +42,7 @@ from security.maintenance.state import MaintenanceState
 from security.maintenance.sweep import Sweep, SweepOptions
 from security.storage.protocol import DocumentStore, Storage
 from security.token_store import TokenStore
+from sheets.keeping.kinds import STOPPED
 
 _log = structlog.get_logger()
 
@@ -129,7 +130,7 @@ class Custody:
             storage,
             self.workers,
             options.idle_after,
-            incident_codes=options.incident_codes | {service_keys.OLD},
+            incident_codes=options.incident_codes | {service_keys.OLD, STOPPED},
             on_refresh=options.on_refresh,
             keeps=options.remembers,
             seen_as=options.seen_as,

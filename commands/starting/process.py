@@ -13,6 +13,7 @@ import typer
 from commands.checks.folder import check_above
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import Exit, stop
+from commands.sheets.file import refuse_faulty_sheets
 from config import Settings, SettingsError, load_settings, settings_warnings
 from security.logging_utils import redact_logs
 
@@ -20,6 +21,7 @@ from security.logging_utils import redact_logs
 def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Run the bot against Telegram and Google, as the settings say."""
     settings = _settings_to_start_with(env_file)
+    refuse_faulty_sheets(settings)
     with _while_importing():
         from processes.bot import StartupError, run_to_the_end
     try:
@@ -31,6 +33,7 @@ def bot(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
 def web(env_file: EnvFile = DEFAULT_ENV_FILE) -> None:
     """Serve departments' pages and routes, without a bot, as the settings say."""
     settings = _settings_to_start_with(env_file, for_bot=False, for_web=True)
+    refuse_faulty_sheets(settings)
     with _while_importing():
         from processes.ending import StartupError
         from processes.web import run_to_the_end

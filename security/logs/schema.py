@@ -93,6 +93,9 @@ EVENTS: Final = frozenset(
         "audit_failed",
         "service_key_seen",
         "service_key_not_noted",
+        "sheet_changed",
+        "sheet_not_taken",
+        "sheet_not_read",
         "plaintext_allowed",
         "document_refused",
         # uploads
@@ -194,6 +197,7 @@ RESULTS: Final = frozenset(
         "sheet_not_google",
         "sheet_too_large",
         "sheets_disabled",
+        "sheet_stopped",
         # corruption
         "corrupt",
         "tampered",
@@ -298,7 +302,7 @@ _KINDS: Final = frozenset(
         "other",
         # of documents that are kept
         *("credentials", "tombstones", "quarantine", "consents", "updates", "uploads"),
-        *("preferences", "maintenance", "departments"),
+        *("preferences", "maintenance", "departments", "sheets"),
     }
 )
 _NUMBERS: Final = frozenset(

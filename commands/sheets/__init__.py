@@ -1,0 +1,1 @@
+"""`drivekeeper sheets …`: departments' spreadsheets, as the program understands and keeps them."""

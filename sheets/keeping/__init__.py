@@ -1,0 +1,1 @@
+"""What is kept of departments' sheets: each as it was last read, its versions, what is held."""

@@ -1,0 +1,72 @@
+"""Changes of people's days that somebody is to be told of: kept until they were."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from departments.documents import Held, Shelf
+from security.storage.protocol import ABSENT, Conflict, Put, Storage
+from sheets.keeping.forms import Change, Changes
+from sheets.keeping.kinds import CHANGES
+from sheets.versions.difference import Difference, RosterDifference
+from sheets.versions.notices import Event, Telling, events_of, tell
+
+_OLDEST: Final = timedelta(days=2)
+"""Who was not told by then reads it in the roster."""
+_MOST: Final = 3000
+_TRIES: Final = 5
+
+
+class PendingChanges:
+    """Those of all sheets. Every method blocks."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._shelf = Shelf(storage, CHANGES, Changes)
+
+    def putting(self, sheet: str, change: Difference | None, at: float) -> list[Put]:
+        """The step that adds what is different, for a unit; none, where nobody is told of that."""
+        if not isinstance(change, RosterDifference):
+            return []
+        moment = datetime.fromtimestamp(at, UTC)
+        new = [_kept(event) for event in events_of(change, moment)]
+        if not new:
+            return []
+        held = self._shelf.find(sheet)
+        old = () if held is None else held.content.events
+        every = [each for each in old if moment - each.at < _OLDEST] + new
+        version = ABSENT if held is None else held.version
+        return [self._shelf.putting(sheet, Changes(events=tuple(every[-_MOST:])), version)]
+
+    def take(self, sheet: str, now: datetime) -> Telling:
+        """Who is to be told what by now. It is given once: whoever takes it tells it, or loses it.
+
+        Args:
+            now: aware, in the sheet's zone.
+        """
+        for _ in range(_TRIES):
+            held = self._shelf.find(sheet)
+            if held is None:
+                break
+            telling = tell([_event(each) for each in held.content.events], now)
+            if self._keep(held, telling):
+                return telling
+        return Telling((), (), None)
+
+    def _keep(self, held: Held[Changes], telling: Telling) -> bool:
+        left = Changes(events=tuple(map(_kept, telling.waiting)))
+        if left.events == held.content.events:
+            return True
+        try:
+            self._shelf.replace(held, left)
+        except Conflict:
+            return False
+        return True
+
+
+def _kept(event: Event) -> Change:
+    return Change(person=event.person, day=event.day, old=event.old, new=event.new, at=event.at)
+
+
+def _event(kept: Change) -> Event:
+    return Event(kept.person, kept.day, kept.old, kept.new, kept.at)
