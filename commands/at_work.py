@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from commands.runtime import Custody
 from departments.clients.stopping import KeyStops
@@ -15,6 +16,9 @@ from processes import wiring
 from processes.storage import storage_of
 from security.credential import Owner
 from security.storage.leases import BOT_LEASE
+
+if TYPE_CHECKING:
+    from sheets.keeping.mirror import Mirror
 
 
 @asynccontextmanager
@@ -39,6 +43,15 @@ async def stopping_keys(custody: Custody, parts: wiring.Custody) -> AsyncIterato
     """What ends the keys of departments' computers."""
     async with wiring.drives_of(custody.settings, parts) as drives:
         yield wiring.key_stops(parts, drives)
+
+
+@asynccontextmanager
+async def mirroring_sheets(custody: Custody, parts: wiring.Custody) -> AsyncIterator[Mirror | None]:
+    """What looks at departments' sheets; None: no file names any."""
+    from processes.mirroring import mirror_of
+
+    async with mirror_of(custody.settings, parts) as mirror:
+        yield mirror
 
 
 async def withdraw(custody: Custody, parts: wiring.Custody, owner: Owner) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sheets.shapes.file import Sheet
 from sheets.timing import zone_of
@@ -53,3 +54,15 @@ def tabs_of(source: Source, days: dict[str, date]) -> tuple[TabWanted, ...]:
     """
     every = (one for sheet in source.sheets for one in wanted(sheet, days[sheet.id]))
     return tuple(dict.fromkeys(every))
+
+
+def day_at(now: float, zone: str) -> date:
+    """The day that it is in a zone of IANA's; by UTC, where that is none.
+
+    Args:
+        now: Unix seconds.
+    """
+    try:
+        return datetime.fromtimestamp(now, ZoneInfo(zone)).date()
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.fromtimestamp(now, UTC).date()

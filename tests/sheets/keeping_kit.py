@@ -27,10 +27,8 @@ HEAD: tuple[object, ...] = ("員編", "姓名", *range(1, 32))
 
 def rows(people: int = 4, shift: str = "0905G") -> list[list[object]]:
     """A month's roster."""
-    return [
-        [*HEAD],
-        *([f"{1011 + n}", f"林{n}", *([shift] * 31)] for n in range(people)),
-    ]
+    found: list[list[object]] = [[*HEAD]]
+    return found + [[f"{1011 + n}", f"林{n}", *([shift] * 31)] for n in range(people)]
 
 
 def tab(people: int = 4, shift: str = "0905G", title: str = "班表") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -113,7 +113,7 @@ async def test_the_same_cells_are_no_version_and_others_are_one_with_their_diffe
     assert (record.before, record.size) == (oldest.id, (4, 124))
     assert record.counts is not None
     assert (record.counts.changed, record.counts.came, record.counts.went) == (1, 0, 0)
-    assert current(kept).duties["1011", datetime(2026, 12, 3).date()][0].leave == "特"
+    assert current(kept).duties["1011", date(2026, 12, 3)][0].leave == "特"
 
 
 async def test_changes_wait_to_be_told_and_are_given_once(
