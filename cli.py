@@ -17,7 +17,6 @@ from typer.main import get_command
 
 from commands.departments import table as departments
 from commands.later import add_later
-from commands.sheets import table as sheets
 from commands.version import program_version
 
 RUNNING: Final = "Running it"
@@ -228,7 +227,6 @@ add_later(
     "Encrypt everything that is stored under the newest key.",
 )
 departments.add_to(app)
-sheets.add_to(app, DEPARTMENTS)
 
 
 @app.command(rich_help_panel=TRYING)

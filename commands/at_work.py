@@ -48,9 +48,7 @@ async def stopping_keys(custody: Custody, parts: wiring.Custody) -> AsyncIterato
 @asynccontextmanager
 async def mirroring_sheets(custody: Custody, parts: wiring.Custody) -> AsyncIterator[Mirror | None]:
     """What looks at departments' sheets; None: no file names any."""
-    from processes.mirroring import mirror_of
-
-    async with mirror_of(custody.settings, parts) as mirror:
+    async with wiring.mirror_of(custody.settings, parts) as mirror:
         yield mirror
 
 

@@ -33,7 +33,6 @@ from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes import wiring
 from processes.departments import departments_beside, sign_in_links
 from processes.ending import Replaced, StartupError, StoppedInTime
-from processes.mirroring import mirror_of
 from processes.outage import PASSING, Outage, until_it_answers
 from processes.ports import standby_front, web_front
 from processes.present import presence_of, present
@@ -254,7 +253,7 @@ async def services(
                 ),
                 links=links,
                 departments=departments,
-                sheets=await stack.enter_async_context(mirror_of(settings, parts)),
+                sheets=await stack.enter_async_context(wiring.mirror_of(settings, parts)),
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,

@@ -1,10 +1,12 @@
-"""What a process does by itself that has no scheduler, the web process: sweeps, and telling."""
+"""What a process does by itself that has no scheduler, the web process: sweeps, looks at sheets,
+and telling."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -14,6 +16,9 @@ from processes.wiring import Custody, alerts_of
 from security.google.jitter import jittered
 from security.maintenance.incidents import SWEEP_FAILED
 from web.activity import Activity
+
+if TYPE_CHECKING:
+    from sheets.keeping.mirror import Mirror
 
 _FIRST_SECONDS = 5.0
 _log = structlog.get_logger()
@@ -70,3 +75,26 @@ async def _sweep_again_and_again(parts: Custody, seconds: float, metrics: Metric
         await parts.state.save()
         if report.ended_by == "stopped":  # it took the cancellation for that, and came to its end
             return
+
+
+@asynccontextmanager
+async def mirroring(mirror: Mirror | None) -> AsyncIterator[None]:
+    """Look at what is due, for as long as this is entered."""
+    if mirror is None:
+        yield
+        return
+    task = asyncio.create_task(_look_again_and_again(mirror))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+async def _look_again_and_again(mirror: Mirror) -> None:
+    from sheets.keeping.mirror import EVERY_SECONDS
+
+    await asyncio.sleep(_FIRST_SECONDS)
+    while True:
+        await mirror.look()
+        await asyncio.sleep(jittered(EVERY_SECONDS))

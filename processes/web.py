@@ -26,13 +26,18 @@ from drive import DriveApi, Drives
 from drive.errors import INCIDENTS as DRIVE_INCIDENTS
 from processes.departments import department_parts, department_services
 from processes.ending import StartupError, StoppedInTime
-from processes.mirroring import mirror_of, mirroring
 from processes.outage import PASSING, Outage, stop_signal, until_it_answers
 from processes.present import presence_of, present
 from processes.serving import serving_both
 from processes.storage import is_in_use, mask_of, storage_of
-from processes.sweeping import alerting, sweeping
-from processes.wiring import Custody, CustodyOptions, custody, tune_garbage_collector
+from processes.sweeping import alerting, mirroring, sweeping
+from processes.wiring import (
+    Custody,
+    CustodyOptions,
+    custody,
+    mirror_of,
+    tune_garbage_collector,
+)
 from security.errors import CustodyError, OperatorFault
 from security.google.network import Network
 from security.logging_utils import OwnerMask, configure_logging, redact_logs

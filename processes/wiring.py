@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,6 +24,7 @@ from departments.service_accounts import service_keys
 from departments.service_accounts.service_keys import ServiceKeys
 from departments.uploads.withdrawing import Withdrawing
 from drive import DriveApi, Drives
+from processes.ending import StartupError
 from security.consent.approvals import AccountLookup, ConsentParts
 from security.consent.flows import ConsentFlows
 from security.consent.pending import PendingConsent, PendingConsents
@@ -43,6 +45,9 @@ from security.maintenance.sweep import Sweep, SweepOptions
 from security.storage.protocol import DocumentStore, Storage
 from security.token_store import TokenStore
 from sheets.keeping.kinds import STOPPED
+
+if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
+    from sheets.keeping.mirror import Mirror
 
 _log = structlog.get_logger()
 
@@ -293,3 +298,43 @@ async def custody(
         yield made
     finally:
         await made.close()
+
+
+@asynccontextmanager
+async def mirror_of(settings: Settings, parts: Custody) -> AsyncIterator[Mirror | None]:
+    """What looks at sheets; None: SHEETS_FILE is not set.
+
+    Raises:
+        StartupError: the file has faults, which whoever starts the process has looked for already.
+    """
+    if settings.sheets_file is None:
+        yield None
+        return
+    from sheets.keeping.configured import sheets_in
+    from sheets.keeping.mirror import Mirror
+    from sheets.reading.readers import Readers
+    from sheets.shapes.file import ShapeFaults
+
+    slugs = [entry.partition("=")[0] for entry in settings.departments]
+    try:
+        sheets = await asyncio.to_thread(sheets_in, settings.sheets_file, slugs)
+    except ShapeFaults as faults:
+        raise StartupError(f"SHEETS_FILE: {faults}") from None
+    readers = Readers(
+        settings.service_accounts,
+        settings.google_api_endpoint,
+        settings.google_token_uri,
+        Network.of(settings),
+    )
+    mirror = Mirror(
+        parts.storage,
+        parts.leases,
+        lambda department, spreadsheet, tabs: readers.of(department).read(spreadsheet, tabs),
+        sheets,
+    )
+    parts.state.watched.add(STOPPED, mirror.is_any_stopped)
+    try:
+        yield mirror
+    finally:
+        readers.close()  # which ends what is under way
+        await mirror.close()

@@ -139,6 +139,40 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("service-account check", 2, "JSON", settings=dict.fromkeys(NO_ACCOUNT, "MARK")),
         Case("service-account check", 3, "could not be looked up", settings=TOO_LONG),
     ),
+    "sheets guess": (
+        Case("sheets guess {spreadsheet}", 0, "[tanhae.table]"),
+        Case("sheets guess {ann_id}", 2, "neither the address"),
+        Case("sheets guess {spreadsheet} --department {town_id}", 2, "--department"),
+        Case("sheets guess {spreadsheet}", 3, "Not done", settings=NOWHERE | ITS_ACCOUNT),
+    ),
+    "sheets check": (
+        Case("sheets check", 0, "4 people", settings=SHEETS),
+        Case("sheets check --offline", 0, "is in order", settings=SHEETS),
+        Case("sheets check", 2, "line 2", settings=FAULTY_SHEETS),
+        Case("sheets check", 2, "SHEETS_FILE is not set"),
+        Case("sheets check", 3, "tanhae.roster", google_says("status", status=500), SHEETS),
+    ),
+    "sheets sync": (
+        Case("sheets sync", 0, "fine", settings=SHEETS),
+        Case("sheets sync tanhae.roster", 0, "fine", settings=SHEETS),
+        Case("sheets sync {town_id}", 2, "no such sheet", settings=SHEETS),
+        Case("sheets sync", 3, "sheet", full, settings=SHEETS),
+    ),
+    "sheets list": (
+        Case("sheets list", 0, "never", settings=SHEETS),
+        Case("sheets list", 1, "held", sheet_held, settings=SHEETS),
+        Case("sheets list", 2, "line 2", settings=FAULTY_SHEETS),
+    ),
+    "sheets diff": (
+        Case("sheets diff tanhae.roster", 0, "0 changed", sheet_same, settings=SHEETS),
+        Case("sheets diff tanhae.roster", 1, "3 went", sheet_held, settings=SHEETS),
+        Case("sheets diff tanhae.roster", 2, "Nothing is kept", settings=SHEETS),
+    ),
+    "sheets accept": (
+        Case("sheets accept tanhae.roster --yes", 0, "counts from now", sheet_held, SHEETS),
+        Case("sheets accept tanhae.roster", 1, "", sheet_held, SHEETS, answer="n\n"),
+        Case("sheets accept tanhae.roster", 2, "Nothing is kept", settings=SHEETS),
+    ),
     "tokens encrypt": (
         Case("tokens encrypt --yes", 0, "plaintext", kind="plain", settings=ANOTHER_KEY),
         Case("tokens encrypt", 1, "Nothing was changed", kind="plain", settings=ANOTHER_KEY),

@@ -36,6 +36,7 @@ def title(code: str, t: Texts) -> str:
         "api_disabled": t.tr("The Google Drive API is not enabled in the Cloud project"),
         "local_file_unreadable": t.tr("Files of the local Bot API server cannot be read"),
         "service_key_old": t.tr("A service account's key should be replaced"),
+        "sheet_stopped": t.tr("A department's spreadsheet is not taken over as it stands"),
     }
     return texts.get(code, t.tr("Something in this bot's set-up is wrong"))
 
@@ -93,6 +94,11 @@ def meaning(code: str, t: Texts) -> str:
             "It has been here for 90 days or longer. Nothing has stopped: it opens a department's "
             "spreadsheets as before. But whoever has got hold of a copy of it can read them too, "
             "until it is deleted at Google."
+        ),
+        "sheet_stopped": t.tr(
+            "It cannot be read, something in it is wrong, or over half of it has gone, which is "
+            "held until you accept it. What was read last goes on counting; nobody's roster is "
+            "emptied."
         ),
         **dict.fromkeys(
             ("plaintext_refused", "wrong_document", "older_generation"),
@@ -192,6 +198,9 @@ def remedy(code: str, t: Texts) -> str:
             "the Google Cloud console, set it, restart, and delete the old one there: "
             "docs/service-accounts.md goes through it."
         ),
+        "sheet_stopped": t.tr(
+            "<code>drivekeeper sheets list</code> says which one and why: docs/sheets.md."
+        ),
         "api_not_found": t.tr(
             "put GOOGLE_API_ENDPOINT right, or leave it and the other addresses of Google "
             "out, and restart. The next file ends this alert."
@@ -253,5 +262,6 @@ def over(code: str, lasted: str, t: Texts) -> str:
     texts = {
         "on_hold": t.tr("Nothing is on hold any more. It lasted {duration}.", duration=lasted),
         "service_key_old": t.tr("No key that old is set any more."),
+        "sheet_stopped": t.tr("All spreadsheets are taken over again."),
     }
     return texts.get(code, t.tr("Everything works again. It lasted {duration}.", duration=lasted))

@@ -7,6 +7,7 @@ from typing import Final
 import typer
 
 from commands.later import add_later
+from commands.sheets import table as sheets
 
 PANEL: Final = "Departments"
 
@@ -52,6 +53,7 @@ def add_to(app: typer.Typer) -> None:
         "commands.service_accounts.check:check",
         "Say of each department whose key is set, whom to share spreadsheets with, and its age.",
     )
+    sheets.add_to(app, PANEL)
 
 
 def _group(app: typer.Typer, name: str, says: str) -> typer.Typer:

@@ -48,8 +48,9 @@ def diff_sheet(
     env_file: EnvFile = DEFAULT_ENV_FILE,
     as_json: AsJson = False,
 ) -> None:
-    """How two versions of a sheet differ: what is held from what counts, or that from the one
-    before.
+    """How two versions of a sheet differ.
+
+    What is held from what counts, or else that from the one before.
 
     Exit code 1: they do. Changes nothing.
     """

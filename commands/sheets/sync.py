@@ -25,7 +25,9 @@ Which = Annotated[
 def sync_sheets(
     which: Which = None, env_file: EnvFile = DEFAULT_ENV_FILE, as_json: AsJson = False
 ) -> None:
-    """Read sheets now, and keep what has changed. The bot and the web process may run.
+    """Read sheets now, and keep what has changed.
+
+    The bot and the web process may run.
 
     Exit code 1: a sheet is not taken over as it stands; 3: one could not be read.
     """

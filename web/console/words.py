@@ -135,6 +135,13 @@ _INCIDENTS: Final[Mapping[str, tuple[str, str]]] = {
             "says how it is replaced."
         ),
     ),
+    "sheet_stopped": (
+        N_("A department’s spreadsheet is not taken over as it stands"),
+        N_(
+            "What was read last goes on counting. <code>drivekeeper sheets list</code> says which "
+            "one and why; docs/sheets.md says what to do."
+        ),
+    ),
     "local_file_unreadable": (
         N_("Files of the local Bot API server cannot be read"),
         N_("Look at TELEGRAM_FILES_DIR, and whom the folder belongs to."),
