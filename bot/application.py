@@ -43,7 +43,7 @@ from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
 from departments.alerts.alerts import LOOKED_EVERY
 from security.credential import Owner
-from sheets.keeping.mirror import EVERY_SECONDS as SHEETS_SECONDS
+from sheets.keeping.kinds import EVERY_SECONDS as SHEETS_SECONDS
 
 _EXPIRY_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600

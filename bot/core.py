@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
 from pydantic import SecretStr
@@ -35,8 +35,10 @@ from security.quarantine.copies import Quarantine
 from security.storage.events import Event
 from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Storage
-from sheets.keeping.mirror import Mirror
 from upload import PAUSE_SECONDS
+
+if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
+    from sheets.keeping.mirror import Mirror
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from config import Settings
 from processes.wiring import Custody, alerts_of
 from security.google.jitter import jittered
 from security.maintenance.incidents import SWEEP_FAILED
+from sheets.keeping.kinds import EVERY_SECONDS
 from web.activity import Activity
 
 if TYPE_CHECKING:
@@ -92,8 +93,6 @@ async def mirroring(mirror: Mirror | None) -> AsyncIterator[None]:
 
 
 async def _look_again_and_again(mirror: Mirror) -> None:
-    from sheets.keeping.mirror import EVERY_SECONDS
-
     await asyncio.sleep(_FIRST_SECONDS)
     while True:
         await mirror.look()

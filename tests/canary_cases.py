@@ -22,6 +22,9 @@ from tests.canary_troubles import (
     google_says,
     moved,
     no_archive,
+    sheet_held,
+    sheet_read,
+    sheet_whole,
     somebody_writes,
     swapped,
     with_tables,
@@ -73,6 +76,13 @@ UNKNOWN_TLS: Final = {"DATABASE_URL": "mysql://MARK:MARK@MARK.example/MARK?ssl_c
 SOCKS: Final = {"HTTPS_PROXY": "socks5://MARK:MARK@MARK"}
 NO_FOLDER: Final = {"USER_DATA_DIR": "/dev/null/MARK"}
 TOO_LONG: Final = {"USER_DATA_DIR": f"MARK{'x' * 300}"}
+
+SHEETS: Final = {
+    "SHEETS_FILE": "ROSTERFILE",
+    "TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON": "READER",
+}
+"""A roster whose people are marked, and an account that may read it."""
+FAULTY_SHEETS: Final = {"SHEETS_FILE": "FAULTYFILE"}
 
 CASES: Final[dict[str, tuple[Case, ...]]] = {
     "version": (Case("version", 0, "drivekeeper"),),
@@ -140,32 +150,32 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("service-account check", 3, "could not be looked up", settings=TOO_LONG),
     ),
     "sheets guess": (
-        Case("sheets guess {spreadsheet}", 0, "[tanhae.table]"),
+        Case("sheets guess {spreadsheet}", 0, "[tanhae.roster]", sheet_whole, SHEETS),
         Case("sheets guess {ann_id}", 2, "neither the address"),
         Case("sheets guess {spreadsheet} --department {town_id}", 2, "--department"),
-        Case("sheets guess {spreadsheet}", 3, "Not done", settings=NOWHERE | ITS_ACCOUNT),
+        Case("sheets guess {spreadsheet}", 3, "Not done"),
     ),
     "sheets check": (
-        Case("sheets check", 0, "4 people", settings=SHEETS),
+        Case("sheets check", 0, "4 people", sheet_whole, SHEETS),
         Case("sheets check --offline", 0, "is in order", settings=SHEETS),
         Case("sheets check", 2, "line 2", settings=FAULTY_SHEETS),
         Case("sheets check", 2, "SHEETS_FILE is not set"),
         Case("sheets check", 3, "tanhae.roster", google_says("status", status=500), SHEETS),
     ),
     "sheets sync": (
-        Case("sheets sync", 0, "fine", settings=SHEETS),
-        Case("sheets sync tanhae.roster", 0, "fine", settings=SHEETS),
+        Case("sheets sync", 0, "fine", sheet_whole, SHEETS),
+        Case("sheets sync tanhae.roster", 1, "held", sheet_held, SHEETS),
         Case("sheets sync {town_id}", 2, "no such sheet", settings=SHEETS),
-        Case("sheets sync", 3, "sheet", full, settings=SHEETS),
+        Case("sheets sync", 3, "Not done", full, SHEETS),
     ),
     "sheets list": (
         Case("sheets list", 0, "never", settings=SHEETS),
-        Case("sheets list", 1, "held", sheet_held, settings=SHEETS),
+        Case("sheets list", 1, "held", sheet_held, SHEETS),
         Case("sheets list", 2, "line 2", settings=FAULTY_SHEETS),
     ),
     "sheets diff": (
-        Case("sheets diff tanhae.roster", 0, "0 changed", sheet_same, settings=SHEETS),
-        Case("sheets diff tanhae.roster", 1, "3 went", sheet_held, settings=SHEETS),
+        Case("sheets diff tanhae.roster", 0, "3 went", sheet_held, SHEETS),
+        Case("sheets diff tanhae.roster", 1, "only one version", sheet_read, SHEETS),
         Case("sheets diff tanhae.roster", 2, "Nothing is kept", settings=SHEETS),
     ),
     "sheets accept": (

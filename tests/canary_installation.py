@@ -48,12 +48,15 @@ from security.storage.documents import Documents
 from security.storage.events import Event
 from security.storage.protocol import Storage
 from tests.canaries import Canaries, Leak, MarkedWorld, telegram_id
+from tests.sandbox.sheets_kit import public_pem
 from tests.security.kit import World, in_minutes, new_key, secret
-from tests.service_accounts import TOKEN_URI, in_json, pem_of, rsa_key
+from tests.service_accounts import KEY_ID, TOKEN_URI, encoded, in_json, pem_of, rsa_key
 from tests.stores import storage_in, store_in
 
 T = TypeVar("T")
 
+READER: Final = "reader@example.iam.gserviceaccount.com"
+SPREADSHEET: Final = "1MarkedRoster000000000000000000000000000000AA"
 PEOPLE: Final = ("ann", "bob", "cleo", "dora", "eve", "town")
 """ann: connected, her token lives. bob: due. cleo: in quarantine. dora: in quarantine and connected
 anew. eve: has been asked for consent. town: a department."""
@@ -116,6 +119,8 @@ class Installation:
         self.granted = dict(zip(owners, granted, strict=True))
         self.settings, self.path = self._settings(), self.world.new("folder")
         self.setting = self.world.new("setting")
+        self.staff = [(self._staff_number(), self.world.new("name of staff")) for _ in range(4)]
+        self.of_sheets = self._sheets(folder)
         self.folders = {
             "plain": self._seed(folder / "plain", TokenEncryption()),
             "encrypted": self._seed(folder / "encrypted", TokenEncryption([self.old])),
@@ -131,6 +136,35 @@ class Installation:
         # The exponent that nobody else knows: what lies around it is alike in every key.
         self.canaries.add("private key", "".join(pem.splitlines()[8:12]))
         return in_json(client_email=self.address, token_uri=token_uri)
+
+    def _staff_number(self) -> str:
+        number = telegram_id()
+        self.canaries.add("staff number", number)
+        return str(number)
+
+    def _sheets(self, folder: Path) -> dict[str, str]:
+        """A spreadsheet of marked people, and the settings by which it is mirrored."""
+        file, faulty = folder / "sheets.toml", folder / "faulty.toml"
+        file.write_text(
+            f'[tanhae.roster]\nspreadsheet = "{SPREADSHEET}"\ntab = "班表"\n'
+            'kind = "month-grid"\nzone = "Asia/Taipei"\n',
+            "utf-8",
+        )
+        faulty.write_text(f'[tanhae.roster]\nkind = "{self.setting}"\n', "utf-8")
+        known = {"address": READER, "key_id": KEY_ID, "public_key": public_pem(1)}
+        self.around.do(self.around.google.act("service_account", **known))
+        self.faulty_sheets = str(faulty)
+        token_uri = self.settings["GOOGLE_TOKEN_URI"]
+        account = encoded(1, client_email=READER, token_uri=token_uri)
+        return {"SHEETS_FILE": str(file), "TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON": account}
+
+    def show_people(self, count: int) -> None:
+        """So many are in the spreadsheet from now on."""
+        rows: list[list[object]] = [["115年12月"], ["員編", "姓名", *range(1, 32)]]
+        rows += [[number, name, *["0905G"] * 31] for number, name in self.staff[:count]]
+        tabs = [{"title": "班表", "rows": rows}]
+        made = self.around.google.act("sheet", id=SPREADSHEET, tabs=tabs, shared=[READER])
+        self.around.do(made)
 
     def _owner(self, name: str) -> Owner:
         if name == "town":
@@ -301,6 +335,7 @@ class House:
             "key_file": str(self.marked.key_file),
             "computer": self.marked.computers[0],
             "blocked": self.marked.computers[1],
+            "spreadsheet": SPREADSHEET,
         }
 
     @property

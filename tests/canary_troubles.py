@@ -122,6 +122,24 @@ def forged(house: House) -> None:
     house.archive.write_text(f"{first.replace(kid, house.new('damage')[:12])}\n{rest}")
 
 
+def sheet_whole(house: House) -> None:
+    """The roster has all its people."""
+    house.marked.show_people(4)
+
+
+def sheet_read(house: House) -> None:
+    """It was read once."""
+    sheet_whole(house)
+    assert house.run("sheets sync", **house.marked.of_sheets).code == 0
+
+
+def sheet_held(house: House) -> None:
+    """Over half of its people have gone since."""
+    sheet_read(house)
+    house.marked.show_people(1)
+    assert house.run("sheets sync", **house.marked.of_sheets).code == 1
+
+
 def no_archive(house: House) -> None:
     """There is something else."""
     house.archive.write_text(house.new("damage"))

@@ -91,6 +91,8 @@ def spelt(settings: dict[str, str], house: House) -> dict[str, str]:
     """With the words of `canary_cases.Case.settings` replaced."""
     marked = house.marked
     words = {"STRANGER": secret(marked.stranger), "MARK": marked.setting, "HOUSE": house.around}
+    words["ROSTERFILE"], words["READER"] = marked.of_sheets.values()
+    words["FAULTYFILE"] = marked.faulty_sheets
     for word, text in words.items():
         settings = {name: value.replace(word, text) for name, value in settings.items()}
     return settings

@@ -24,7 +24,6 @@ from sheets.versions.difference import (
     RowsDifference,
     counts,
     difference,
-    is_empty,
 )
 
 Which = Annotated[str, typer.Argument(metavar="SHEET", help="Such as tanhae.roster.")]
@@ -52,7 +51,7 @@ def diff_sheet(
 
     What is held from what counts, or else that from the one before.
 
-    Exit code 1: they do. Changes nothing.
+    Exit code 1: there is nothing to compare with. Changes nothing.
     """
     with open_custody(env_file) as custody:
         [sheet] = chosen(configured_sheets(custody.settings), which)
@@ -67,14 +66,13 @@ def diff_sheet(
         stop("The two versions are of different kinds: the settings have changed.", Exit.FAULT)
     change = difference(before.contents, after.contents)
     _show(sheet.id, before, after, change, there, in_full=in_full, as_json=as_json)
-    raise typer.Exit(Exit.OK if is_empty(change) else Exit.FINDINGS)
 
 
 def _before(storage: Storage, sheet: str, month: str, one: Period, after: Opened) -> str:
     if after.version.id == one.held and one.current:
         return one.current
     if not after.record.before:
-        stop("There is only one version of it: nothing to compare with.", Exit.USAGE)
+        stop("There is only one version of it: nothing to compare with.", Exit.FINDINGS)
     return after.record.before
 
 

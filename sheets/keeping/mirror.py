@@ -20,8 +20,6 @@ from sheets.keeping.sources import Source, sources_of
 from sheets.keeping.versions import Version, Versions
 from sheets.shapes.file import Sheet
 
-EVERY_SECONDS: Final = 30.0
-"""How often it is seen whether a look is due."""
 _SWEPT_EVERY: Final = 6 * 3600.0
 _THREADS: Final = 2
 _LAST_SECONDS: Final = 2.0
