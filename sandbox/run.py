@@ -110,9 +110,10 @@ async def run_sandbox(
         of_bot = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
         of_bot["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
         of_web = web_settings(sandbox, database := (folder / "web" / "web.db").resolve())
-        if with_departments and sandbox.google is not None:
-            of_web |= sheet_settings(sandbox.google, of_web["GOOGLE_TOKEN_URI"])
         database.parent.mkdir(mode=0o700)
+        if with_departments and sandbox.google is not None:
+            token_uri = of_web["GOOGLE_TOKEN_URI"]
+            of_web |= sheet_settings(sandbox.google, token_uri, database.parent)
         database.touch(mode=0o600)  # a process makes none by itself
         if with_departments:
             sandbox.departments = Office(product, of_web, database, is_run=with_bot)

@@ -1,0 +1,77 @@
+"""Administrators hear of a spreadsheet that is not taken over, once, and of its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.clients.person import Person
+from sandbox.server import Sandbox
+from tests.bot.upkeep import by_hand, logged, said_to, sweep
+from tests.fixtures import StartBot
+from tests.sandbox.sheets_kit import public_pem
+from tests.service_accounts import ADDRESS, KEY_ID, VARIABLE, encoded
+from tests.sheets.keeping_kit import rows, tab, toml
+
+pytestmark = pytest.mark.encryption("on")
+TITLE = "A department's spreadsheet is not taken over as it stands"
+
+
+async def test_a_sheet_that_is_not_shared_is_one_alert_until_it_is(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    google: GoogleControls,
+    people: Callable[..., Person],
+    tmp_path: Path,
+) -> None:
+    await google.act("service_account", address=ADDRESS, key_id=KEY_ID, public_key=public_pem())
+    tabs = [{**tab(), "rows": [["115年12月"], *rows()]}]
+    sheet = str((await google.act("sheet", tabs=tabs))["id"])
+    file = tmp_path / "sheets.toml"
+    file.write_text(toml(sheet), "utf-8")
+    root = people(900, "Root")
+    settings = {
+        "ADMIN_USER_IDS": "900",
+        "SHEETS_FILE": str(file),
+        VARIABLE: encoded(token_uri=f"{sandbox.url}/token"),
+    }
+    async with start_bot(**settings) as bot:
+        by_hand(bot)
+        await root.start()
+        await root.wait_for("Drivekeeper")
+        mirror = bot.services.core.sheets
+        assert mirror is not None
+        await mirror.look()
+        await mirror.look()
+        await sweep(bot, 2)
+        (told,) = await said_to(root, TITLE)
+        assert "drivekeeper sheets list" in told.text
+        (line,) = logged(bot, "sheet_not_read")
+        assert (line["result"], line["owner"][:2]) == ("sheet_not_shared", "d_")
+        await google.act("sheet_share", sheet=sheet, address=ADDRESS)
+        await mirror.sync([*mirror.sheets])
+        await mirror.look()
+        await sweep(bot)
+        _, last = await said_to(root, TITLE)
+        assert "All spreadsheets are taken over again." in last.text
+        assert len(logged(bot, "sheet_changed")) == 1
+        for secret in (ADDRESS, sheet, "1011", "林0", "0905G", "班表"):
+            assert secret not in bot.log.getvalue()
+
+
+async def test_the_bot_looks_by_itself(
+    start_bot: StartBot, sandbox: Sandbox, google: GoogleControls, tmp_path: Path
+) -> None:
+    await google.act("service_account", address=ADDRESS, key_id=KEY_ID, public_key=public_pem())
+    tabs = [{**tab(), "rows": [["115年12月"], *rows()]}]
+    sheet = str((await google.act("sheet", tabs=tabs, shared=[ADDRESS]))["id"])
+    file = tmp_path / "sheets.toml"
+    file.write_text(toml(sheet), "utf-8")
+    key = encoded(token_uri=f"{sandbox.url}/token")
+    async with start_bot(SHEETS_FILE=str(file), **{VARIABLE: key}) as bot:
+        (job,) = bot.application.job_queue.get_jobs_by_name("sheets")  # type: ignore[union-attr]
+        await job.run(bot.application)
+        assert (await google.state())["sheets"][sheet]["reads"] == 1
