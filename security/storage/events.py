@@ -27,6 +27,8 @@ Action = Literal[
     "client_unblocked",
     "client_alarm",
     "client_dismissed",
+    "sheet_accepted",
+    "sheet_kept",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 

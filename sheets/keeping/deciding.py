@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from departments.documents import Held, Shelf
+from security.credential import Owner
 from security.errors import OperatorFault
 from security.storage.each import only
+from security.storage.events import Action, Event
 from security.storage.protocol import Conflict, Step, Storage, Unit
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.forms import Period, SheetState
@@ -80,4 +82,6 @@ class Decisions:
         changed = now if is_accepted else state.changed_at
         after = state.model_copy(update={"periods": periods, "changed_at": changed})
         put = self._states.putting(version.sheet, after, held.version)
-        only(self._storage.apply([Unit([*steps, put])]))
+        done: Action = "sheet_accepted" if is_accepted else "sheet_kept"
+        owner = Owner.parse(f"department:{version.sheet.partition('.')[0]}")
+        only(self._storage.apply([Unit([*steps, put], events=[Event(done, owner)])]))

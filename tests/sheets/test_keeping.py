@@ -149,6 +149,7 @@ async def test_what_half_of_the_people_have_gone_from_is_held_until_it_is_accept
     assert accepted == Version("tanhae.r0", period, held)
     assert Decisions(kept.storage).accept("tanhae.r0", period) is None
     assert len(current(kept).people) == 1
+    assert [event.action for event in kept.storage.events()] == ["sheet_accepted"]
     await kept.mirror.look()
     assert not kept.mirror.is_any_stopped()
 

@@ -211,6 +211,8 @@ _ACTIONS: Final[Mapping[str, str]] = {
     "client_unblocked": N_("Key unblocked"),
     "client_alarm": N_("Alarm about a key"),
     "client_dismissed": N_("Alarm dismissed"),
+    "sheet_accepted": N_("Held sheet accepted"),
+    "sheet_kept": N_("Held sheet left out"),
 }
 _GROUPS: Final[Mapping[str, str]] = {
     "": N_("All but refreshes"),
