@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -62,8 +61,8 @@ class Mirror:
 
     async def look(self) -> None:
         """Look at what is due, and forget what is old. Never raises."""
+        await asyncio.gather(*map(self._quietly, self._sources))
         try:
-            await asyncio.gather(*(self._once(source) for source in self._sources))
             await self._threads.run(self._count)
             await self._sweep()
         except CustodyError as fault:
@@ -79,8 +78,7 @@ class Mirror:
             department: only this one's, by its slug.
         """
         mine = [one for one in self._sources if department in (None, one.department)]
-        with suppress(CustodyError):
-            await asyncio.gather(*(self._once(source) for source in mine))
+        await asyncio.gather(*map(self._quietly, mine))
 
     async def sync(self, ids: Collection[str]) -> States:
         """Look now, whenever the last look was; how these sheets stand then.
@@ -101,6 +99,15 @@ class Mirror:
 
     def _those(self, ids: Collection[str]) -> Sequence[Sheet]:
         return [sheet for sheet in self.sheets.values() if sheet.id in ids]
+
+    async def _quietly(self, source: Source) -> None:
+        """Look if it is due; what goes wrong with one keeps none of the others from being read."""
+        try:
+            await self._once(source)
+        except CustodyError as fault:
+            _log.info("sheet_not_read", result=fault.code)
+        except Exception:
+            _log.exception("background_failed")
 
     async def _once(self, source: Source, asked_at: float | None = None) -> States | None:
         """Join the look that is under way, or begin one; one that began before it was asked for

@@ -261,3 +261,20 @@ async def test_versions_are_kept_for_400_days_and_what_counts_for_ever(
     assert kept.versions.sweep(now + KEPT_SECONDS + 60, {newest.name}) == 1
     assert kept.versions.of("tanhae.r0") == [newest]
     assert kept.versions.record(oldest) is None
+
+
+async def test_a_defect_that_one_spreadsheet_brings_out_is_not_the_others(
+    desk: Desk, roster: str, folder: Path, keyring: TokenEncryption
+) -> None:
+    """Nor is whoever asks to see what there is told of it."""
+
+    def read(_: str, spreadsheet: str, tabs: object) -> bytes:
+        if spreadsheet != roster:
+            raise RuntimeError("a defect")
+        return desk.readers[0].read(spreadsheet, tabs)  # type: ignore[arg-type]
+
+    other = await desk.add(tab())
+    async with keeper(desk, folder, keyring, toml(other, roster), read=read) as kept:
+        await kept.mirror.look()
+        assert kept.state("tanhae.r1").looked_at is not None
+        await kept.mirror.catch_up()
