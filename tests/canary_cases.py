@@ -231,7 +231,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("quarantine restore {cleo}", 0, "generation"),
         Case("quarantine restore {dora}", 1, "superseded"),
         Case("quarantine restore {cleo}", 1, "unreadable", copies_damaged, kind="plain"),
-        Case("quarantine restore {cleo}", 3, "not among", settings=ANOTHER_KEY),
+        Case("quarantine restore {cleo}", 3, "lacks key", settings=ANOTHER_KEY),
         Case("quarantine restore {cleo}", 3, "data folder", full),
         Case("quarantine restore {cleo_id}", 2, "no such copy"),
     ),
@@ -309,7 +309,7 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     ),
     "db check": (
         Case("db check", 0, "tried: locks", with_tables, DATABASE),
-        Case("db check", 0, "no such file", settings=DATABASE),
+        Case("db check", 1, "upgrade` first", settings=DATABASE),
         Case("db check", 1, "cannot be reached", settings=NO_SERVER),
         Case("db check", 2, "DATABASE_URL is not set"),
     ),
