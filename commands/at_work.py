@@ -10,14 +10,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from commands.runtime import Custody
-from departments.clients.stopping import KeyStops
-from departments.uploads.withdrawing import Withdrawing
 from processes import wiring
 from processes.storage import storage_of
 from security.credential import Owner
 from security.storage.leases import BOT_LEASE
 
 if TYPE_CHECKING:
+    from departments.clients.stopping import KeyStops
     from sheets.keeping.mirror import Mirror
 
 
@@ -54,6 +53,8 @@ async def mirroring_sheets(custody: Custody, parts: wiring.Custody) -> AsyncIter
 
 async def withdraw(custody: Custody, parts: wiring.Custody, owner: Owner) -> None:
     """Give up what a department's computers were handed: its grant is to end."""
+    from departments.uploads.withdrawing import Withdrawing
+
     async with wiring.drives_of(custody.settings, parts) as drives:
         withdrawing = Withdrawing(parts.storage, parts.workers, drives)
         await withdrawing.of_department(owner)

@@ -16,14 +16,9 @@ from config import GoogleClient, Settings
 from config.service_accounts import ServiceAccountKey
 from departments.alerts.alerts import Alerts
 from departments.alerts.webhook import Webhook
-from departments.clients.alarms import Alarms
-from departments.clients.clients import ClientRecords
-from departments.clients.stopping import KeyStops
 from departments.names import Departments
 from departments.service_accounts import service_keys
 from departments.service_accounts.service_keys import ServiceKeys
-from departments.uploads.withdrawing import Withdrawing
-from drive import DriveApi, Drives
 from processes.ending import StartupError
 from security.consent.approvals import AccountLookup, ConsentParts
 from security.consent.flows import ConsentFlows
@@ -46,7 +41,9 @@ from security.storage.protocol import DocumentStore, Storage
 from security.token_store import TokenStore
 from sheets.keeping.kinds import STOPPED
 
-if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
+if TYPE_CHECKING:  # what asks Drive and reads sheets takes a while: not every command needs it
+    from departments.clients.stopping import KeyStops
+    from drive import Drives
     from sheets.keeping.mirror import Mirror
 
 _log = structlog.get_logger()
@@ -247,6 +244,11 @@ def alerts_of(
 
 def key_stops(parts: Custody, drives: Drives) -> KeyStops:
     """What ends the keys of departments' computers, for the chat and for commands."""
+    from departments.clients.alarms import Alarms
+    from departments.clients.clients import ClientRecords
+    from departments.clients.stopping import KeyStops
+    from departments.uploads.withdrawing import Withdrawing
+
     withdrawing = Withdrawing(parts.storage, parts.workers, drives)
     return KeyStops(
         parts.workers,
@@ -258,6 +260,8 @@ def key_stops(parts: Custody, drives: Drives) -> KeyStops:
 @asynccontextmanager
 async def drives_of(settings: Settings, parts: Custody) -> AsyncIterator[Drives]:
     """Everybody's Drives, for whoever asks one thing after the other."""
+    from drive import DriveApi, Drives
+
     api = DriveApi(settings.google_api_endpoint, Network.of(settings))
     drives = Drives(api, parts.custodian, threads=1)
     try:

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from commands.at_work import at_work, stopping_keys
 from commands.departments.opened import opened
 from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import AsJson, Exit, Yes, ask, at, on, say, show_json, show_table, stop
@@ -22,7 +21,6 @@ from departments.clients.alarms import Alarm, Alarms
 from departments.clients.clients import Client, ClientRecords, Clients, May, label_of
 from departments.clients.use import Use, UseRecord
 from departments.names import Department, Departments
-from departments.uploads.kept import Uploads
 
 _BY: Final = operator("command")
 Which = Annotated[str, typer.Argument(metavar="ID", help="A computer, as `clients list` shows it.")]
@@ -158,6 +156,9 @@ def revoke(
 
 async def _revoke(custody: Custody, id: str) -> tuple[Client | None, int]:
     """The computer, and how many of its uploads could not be given up."""
+    from commands.at_work import at_work, stopping_keys  # the others ask Google nothing
+    from departments.uploads.kept import Uploads
+
     async with at_work(custody) as parts, stopping_keys(custody, parts) as stops:
         async with saying("Waiting for Google, which is told of its unfinished uploads"):
             revoked = await stops.revoke(id, _BY)
