@@ -157,6 +157,8 @@ UPLOAD_SESSION_EVENTS: Final = frozenset(
     {"token_not_given", "upload_handed", "upload_not_handed", "handed_upload_ended"}
 )
 """Of departments' computers: tests/web/test_marked.py looks for what must not be in them."""
+SHEET_EVENTS: Final = frozenset({"sheet_changed", "sheet_not_taken", "sheet_not_read"})
+"""Of departments' sheets, by their settings' names and codes: tests/sheets/test_keeping.py."""
 COMPUTER_EVENTS: Final = frozenset({"client_changed", "alert_not_sent"})
 """The same, and tests/departments/test_alerts.py for the address that is told."""
 OPERATOR_EVENTS: Final = frozenset(
@@ -170,6 +172,7 @@ UNPROVOKED: Final = (
     LIBRARY_EVENTS
     | STANDBY_EVENTS
     | UPLOAD_SESSION_EVENTS
+    | SHEET_EVENTS
     | COMPUTER_EVENTS
     | OPERATOR_EVENTS
     | {"log_redaction_failed", "start_waits"}

@@ -19,6 +19,7 @@ from security.credential import Owner
 from security.maintenance.documents import ACTIVE, MAINTENANCE, OWNER
 from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
 from security.storage.catalogue import NOTE, Document, Kind
+from sheets.keeping import kinds as sheet_kinds
 
 _CONNECTION: Final = ("account", "scopes", "expiry")
 _OF_OURS: Final = ("account_id", "generation", "granted_at", "refresh_expires_at", "state")
@@ -125,6 +126,8 @@ SECTIONS: Final = {
     ),
     # What is of departments is of nobody alone, but for who administers.
     **dict.fromkeys(department_kinds.KINDS, _NOTHING),
+    # Rosters name people by their staff numbers, and no chat's person is linked with one.
+    **dict.fromkeys(sheet_kinds.KINDS, _NOTHING),
     LINKS: Section("administration", _all, lambda _, found: _picked(found, _LINK)),
     SESSIONS: Section("administration", _all, lambda _, found: _picked(found, _SESSION)),
 }

@@ -448,7 +448,7 @@ def test_a_hundred_owners_cost_little(folder: Path) -> None:
 
 
 NOT_SEALED = {"locks", "audit", "probe"}
-TOPS = ("bot", "departments", "processes", "security")
+TOPS = ("bot", "departments", "processes", "security", "sheets")
 OF_DATABASES = {"installation", "trials"}
 """No folder's: what there is once in a database, and what its self-test puts there and takes away.
 """
