@@ -158,7 +158,7 @@ UPLOAD_SESSION_EVENTS: Final = frozenset(
 )
 """Of departments' computers: tests/web/test_marked.py looks for what must not be in them."""
 SHEET_EVENTS: Final = frozenset({"sheet_changed", "sheet_not_taken", "sheet_not_read"})
-"""Of departments' sheets, by their settings' names and codes: tests/sheets/test_keeping.py."""
+"""Of departments' sheets, with the department, masked, and a code alone."""
 COMPUTER_EVENTS: Final = frozenset({"client_changed", "alert_not_sent"})
 """The same, and tests/departments/test_alerts.py for the address that is told."""
 OPERATOR_EVENTS: Final = frozenset(
