@@ -280,6 +280,9 @@ class ClientDesk:
         """Write at once; what is conspicuous about it."""
         while (earlier := self._writing.get(client.name)) is not None:
             await asyncio.wait((earlier,))
+            # What waits for its turn to be written takes along what is counted meanwhile.
+            if (seen := earlier.result()).second_machine:
+                return seen
         timer, _ = self._waiting.get(client.name, (None, client))
         if timer is not None:
             timer.cancel()

@@ -558,6 +558,18 @@ async def test_an_alarm_blocks_the_key_where_that_is_set(start: Start) -> None:
     assert "client_second_machine" not in office.alarms()
 
 
+async def test_a_second_machine_is_blocked_at_once_while_the_first_is_written(start: Start) -> None:
+    office = start(blocks=True)
+    _, key = office.add()
+    turns = office.desk._turns
+    async with turns, turns:  # others write: the first machine's use waits
+        await office.come(key)
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(office.refused(key, machine="desk-2"))
+        await asyncio.sleep(0.01)
+    assert await second == "key_blocked"
+
+
 @pytest.mark.parametrize("kind", ["busy", "department"])
 async def test_every_alarm_about_a_key_blocks_it(start: Start, kind: str) -> None:
     office = start(blocks=True)

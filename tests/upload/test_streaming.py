@@ -135,8 +135,12 @@ async def test_uploads_share_the_budget(desk: Desk) -> None:
 
     class Together(Bytes):
         def open(self, offset: int = 0) -> Iterator[bytes]:
+            """They begin together, and neither ends before the other sends its last chunk."""
             meet.wait(10)
-            return super().open(offset)
+            for at, piece in enumerate(super().open(offset)):
+                if at == len(self.content) // 100_000:
+                    meet.wait(10)
+                yield piece
 
     async def one(file_id: str) -> DriveFile:
         target = Target(file_id, "a", TYPE, desk.folder_id)
