@@ -252,5 +252,5 @@ def _schedule_sheets(jobs: JobQueue[BotContext]) -> None:
 
 
 async def _look_at_sheets(context: BotContext) -> None:
-    if (mirror := context.core.sheets) is not None:
-        await mirror.look()
+    if (sheets := context.core.sheets) is not None:
+        await sheets.mirror.look()

@@ -38,7 +38,7 @@ from security.storage.protocol import Storage
 from upload import PAUSE_SECONDS
 
 if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
-    from sheets.keeping.mirror import Mirror
+    from sheets.keeping.services import SheetServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ class Core:
     """By which administrators sign in to the web pages; None: there is no key, and no pages."""
     departments: DepartmentServices | None = None
     """What this process serves departments with, where it does."""
-    sheets: Mirror | None = None
-    """What looks at departments' sheets; None: there are none."""
+    sheets: SheetServices | None = None
+    """What looks at departments' sheets and keeps them; None: there are none."""
 
     @property
     def all_drives(self) -> tuple[Drives, Drives, Drives]:

@@ -47,8 +47,8 @@ async def stopping_keys(custody: Custody, parts: wiring.Custody) -> AsyncIterato
 @asynccontextmanager
 async def mirroring_sheets(custody: Custody, parts: wiring.Custody) -> AsyncIterator[Mirror | None]:
     """What looks at departments' sheets; None: no file names any."""
-    async with wiring.mirror_of(custody.settings, parts) as mirror:
-        yield mirror
+    async with wiring.sheets_of(custody.settings, parts) as sheets:
+        yield None if sheets is None else sheets.mirror
 
 
 async def withdraw(custody: Custody, parts: wiring.Custody, owner: Owner) -> None:

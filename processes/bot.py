@@ -253,7 +253,7 @@ async def services(
                 ),
                 links=links,
                 departments=departments,
-                sheets=await stack.enter_async_context(wiring.mirror_of(settings, parts)),
+                sheets=await stack.enter_async_context(wiring.sheets_of(settings, parts)),
             ),
             BotOptions(
                 allowed_user_ids=settings.allowed_user_ids,

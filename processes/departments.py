@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -34,6 +34,9 @@ from security.credential import Owner
 from security.errors import CustodyError
 from security.storage.protocol import Storage
 from web.departments import DepartmentParts
+
+if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
+    from sheets.keeping.services import SheetServices
 
 _CLEARED_EVERY_SECONDS: Final = 300
 _CLEARED_AFTER_SECONDS: Final = 900
@@ -172,7 +175,9 @@ def _console(settings: Settings, custody: Custody) -> ConsoleServices:
     return ConsoleServices(storage, copies, look, changes)
 
 
-def department_parts(settings: Settings, services: DepartmentServices) -> DepartmentParts:
+def department_parts(
+    settings: Settings, services: DepartmentServices, sheets: SheetServices | None
+) -> DepartmentParts:
     """What the web front needs."""
     if settings.public_url is None:
         raise ValueError("load_settings lets nobody serve departments without it")
@@ -182,6 +187,7 @@ def department_parts(settings: Settings, services: DepartmentServices) -> Depart
         consent_page=settings.google_auth_uri,
         proxy_hops=settings.trusted_proxy_hops,
         by_chat=bool(settings.admin_user_ids),
+        sheets=sheets,
     )
 
 

@@ -50,7 +50,7 @@ async def standby_front(settings: Settings, metrics: Metrics) -> AsyncIterator[N
 
 def _pages(settings: Settings, application: BotApplication) -> ASGIApp:
     parts = application.bot_data
-    services = parts.core.departments
+    services, sheets = parts.core.departments, parts.core.sheets
     return create_app(
         WebParts(
             is_alive=parts.telegram_health.is_alive,
@@ -61,7 +61,9 @@ def _pages(settings: Settings, application: BotApplication) -> ASGIApp:
                 on_approved=partial(consent_outcome.tell_approved, parts, application.bot),
                 on_refused=partial(consent_outcome.tell_refused, parts, application.bot),
             ),
-            departments=None if services is None else department_parts(settings, services),
+            departments=(
+                None if services is None else department_parts(settings, services, sheets)
+            ),
             webhook=_webhook(application),
         )
     )

@@ -20,6 +20,7 @@ from web.activity import Activity
 
 if TYPE_CHECKING:
     from sheets.keeping.mirror import Mirror
+    from sheets.keeping.services import SheetServices
 
 _FIRST_SECONDS = 5.0
 _log = structlog.get_logger()
@@ -79,12 +80,12 @@ async def _sweep_again_and_again(parts: Custody, seconds: float, metrics: Metric
 
 
 @asynccontextmanager
-async def mirroring(mirror: Mirror | None) -> AsyncIterator[None]:
+async def mirroring(sheets: SheetServices | None) -> AsyncIterator[None]:
     """Look at what is due, for as long as this is entered."""
-    if mirror is None:
+    if sheets is None:
         yield
         return
-    task = asyncio.create_task(_look_again_and_again(mirror))
+    task = asyncio.create_task(_look_again_and_again(sheets.mirror))
     try:
         yield
     finally:

@@ -35,7 +35,7 @@ from processes.wiring import (
     Custody,
     CustodyOptions,
     custody,
-    mirror_of,
+    sheets_of,
     tune_garbage_collector,
 )
 from security.errors import CustodyError, OperatorFault
@@ -115,8 +115,7 @@ async def _serve(settings: Settings) -> None:
             ),
             sweeping(parts, settings, metrics),
             alerting(parts, settings, metrics, activity),
-            mirror_of(settings, parts) as mirror,
-            mirroring(mirror),
+            mirroring(None if made.departments is None else made.departments.sheets),
         ):
             tune_garbage_collector()
             _log.info("web_ready", version=installed_version("drivekeeper"))
@@ -161,7 +160,9 @@ async def services(
         made = await stack.enter_async_context(
             department_services(settings, storage, parts, drives, limits, is_active)
         )
-        yield parts, WebParts(is_alive=lambda: True, departments=department_parts(settings, made))
+        sheets = await stack.enter_async_context(sheets_of(settings, parts))
+        served = department_parts(settings, made, sheets)
+        yield parts, WebParts(is_alive=lambda: True, departments=served)
 
 
 def _always() -> bool:

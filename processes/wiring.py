@@ -44,7 +44,7 @@ from sheets.keeping.kinds import STOPPED
 if TYPE_CHECKING:  # what asks Drive and reads sheets takes a while: not every command needs it
     from departments.clients.stopping import KeyStops
     from drive import Drives
-    from sheets.keeping.mirror import Mirror
+    from sheets.keeping.services import SheetServices
 
 _log = structlog.get_logger()
 
@@ -305,8 +305,8 @@ async def custody(
 
 
 @asynccontextmanager
-async def mirror_of(settings: Settings, parts: Custody) -> AsyncIterator[Mirror | None]:
-    """What looks at sheets; None: SHEETS_FILE is not set.
+async def sheets_of(settings: Settings, parts: Custody) -> AsyncIterator[SheetServices | None]:
+    """What looks at sheets and keeps them; None: SHEETS_FILE is not set.
 
     Raises:
         StartupError: the file has faults, which whoever starts the process has looked for already.
@@ -316,6 +316,7 @@ async def mirror_of(settings: Settings, parts: Custody) -> AsyncIterator[Mirror 
         return
     from sheets.keeping.configured import sheets_in
     from sheets.keeping.mirror import Mirror
+    from sheets.keeping.services import SheetServices
     from sheets.reading.readers import Readers
     from sheets.shapes.file import ShapeFaults
 
@@ -338,7 +339,7 @@ async def mirror_of(settings: Settings, parts: Custody) -> AsyncIterator[Mirror 
     )
     parts.state.watched.add(STOPPED, mirror.is_any_stopped)
     try:
-        yield mirror
+        yield SheetServices.of(mirror, parts.storage)
     finally:
         readers.close()  # which ends what is under way
         await mirror.close()

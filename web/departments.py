@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -35,6 +35,9 @@ from web.site.routing import add_stray_pages
 from web.site.settings.routes import settings_routes
 from web.site.static import add_static
 
+if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
+    from sheets.keeping.services import SheetServices
+
 _PREFIXES: Final = ("/api/", "/console", "/settings/", "/static/")
 """Of departments' addresses, where the bot has others."""
 
@@ -51,6 +54,8 @@ class DepartmentParts:
     """TRUSTED_PROXY_HOPS."""
     by_chat: bool = True
     """Whether anybody can have a sign-in link of a bot: whether ADMIN_USER_IDS names anybody."""
+    sheets: SheetServices | None = None
+    """None: SHEETS_FILE is not set."""
 
 
 def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> ASGIApp:

@@ -42,8 +42,9 @@ async def test_a_sheet_that_is_not_shared_is_one_alert_until_it_is(
         by_hand(bot)
         await root.start()
         await root.wait_for("Drivekeeper")
-        mirror = bot.services.core.sheets
-        assert mirror is not None
+        sheets = bot.services.core.sheets
+        assert sheets is not None
+        mirror = sheets.mirror
         await mirror.look()
         await mirror.look()
         await sweep(bot, 2)

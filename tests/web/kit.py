@@ -29,6 +29,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.run import google_settings
 from sandbox.server import Sandbox
 from security.storage.protocol import Storage
+from sheets.keeping.services import SheetServices
 from tests.places import TravellingClock, settings_of
 from web.app import create_app
 from web.departments import DepartmentParts
@@ -54,6 +55,12 @@ class RunningWeb:
     def services(self) -> DepartmentServices:
         """What departments are served with."""
         return self.parts.services
+
+    @property
+    def sheets(self) -> SheetServices:
+        """What departments' sheets are served with; SHEETS_FILE is to be set."""
+        assert self.parts.sheets is not None
+        return self.parts.sheets
 
     def browser(self, cookie: str | None = None, **headers: str) -> httpx.AsyncClient:
         """Somebody's, signed in or not, on this site's own pages."""

@@ -1,0 +1,41 @@
+"""Everything that serves departments' sheets, put together by a process's composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from security.storage.protocol import Storage
+from sheets.keeping.changes import PendingChanges
+from sheets.keeping.deciding import Decisions
+from sheets.keeping.mirror import Mirror
+from sheets.keeping.versions import Versions
+from sheets.shapes.file import Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class SheetServices:
+    """What fronts reach for. All but the mirror's own methods block."""
+
+    mirror: Mirror
+    versions: Versions
+    decisions: Decisions
+    changes: PendingChanges
+
+    @classmethod
+    def of(cls, mirror: Mirror, storage: Storage) -> SheetServices:
+        """Those of what a mirror keeps."""
+        return cls(mirror, Versions(storage), Decisions(storage), PendingChanges(storage))
+
+    @property
+    def sheets(self) -> Mapping[str, Sheet]:
+        """Each with its shape, by their ids: `tanhae.roster`."""
+        return self.mirror.sheets
+
+    def named(self, department: str, name: str) -> Sheet | None:
+        """One of a department's; None: the settings have no such one.
+
+        Args:
+            department: its slug.
+        """
+        return self.mirror.sheets.get(f"{department}.{name}")
