@@ -43,7 +43,6 @@ from bot.uploads.queue import UploadQueue
 from bot.uploads.running.runner import UploadRunner
 from departments.alerts.alerts import LOOKED_EVERY
 from security.credential import Owner
-from sheets.keeping.kinds import EVERY_SECONDS as SHEETS_SECONDS
 
 _EXPIRY_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600
@@ -187,7 +186,7 @@ def build_application(
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
     _schedule(jobs, options)
     if core.sheets is not None:
-        _schedule_sheets(jobs)
+        _schedule_sheets(jobs, core.sheets.mirror.every_seconds)
     return application
 
 
@@ -241,10 +240,10 @@ class _Requests(DecidedAnswers, TelegramRequest):
     """For all that is asked of Telegram but its updates."""
 
 
-def _schedule_sheets(jobs: JobQueue[BotContext]) -> None:
+def _schedule_sheets(jobs: JobQueue[BotContext], every_seconds: float) -> None:
     jobs.run_repeating(
         _look_at_sheets,
-        SHEETS_SECONDS,
+        every_seconds,
         first=_SHEETS_FIRST_SECONDS,
         name="sheets",
         job_kwargs={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},

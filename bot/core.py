@@ -157,6 +157,8 @@ class BotOptions:
     files_folder: Path | None = None
     """Where a local Bot API server's files may be read. None: files come over the network."""
     folder_name: str = "Telegram"
+    sheets_settle: timedelta = timedelta(minutes=5)
+    """So long a changed cell of a sheet must have stood still before anybody is told."""
     maintenance_interval: timedelta = timedelta(minutes=10)
     """The pause between sweeps; none: there are no sweeps."""
     uploads_at_once: int = 8

@@ -170,6 +170,8 @@ class Settings(BaseSettings):
     service_accounts: ServiceAccounts = Field(default_factory=dict)
     """By slug the key in each `<SLUG>_GOOGLE_SERVICE_ACCOUNT_JSON`."""
     sheets_file: Folder | None = None
+    sheets_interval_minutes: Annotated[float, number(0, 1440, above=True)] = 10
+    sheets_settle_minutes: Annotated[float, number(0, 1440)] = 5
     client_alarm: Annotated[Literal["report", "block"], one_of("report", "block")] = "report"
     alert_webhook_url: AlertAddress | None = None
 

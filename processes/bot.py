@@ -267,6 +267,7 @@ async def services(
                 data_folder=settings.user_data_dir,
                 network=network,
                 encrypted=storage.sealer.is_sealing,
+                sheets_settle=timedelta(minutes=settings.sheets_settle_minutes),
                 maintenance_interval=timedelta(minutes=settings.token_maintenance_interval_minutes),
                 webhook_url=settings.telegram_webhook_url,
                 webhook_secret=settings.telegram_webhook_secret or webhook.secret_from(token),

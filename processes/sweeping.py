@@ -15,7 +15,6 @@ from config import Settings
 from processes.wiring import Custody, alerts_of
 from security.google.jitter import jittered
 from security.maintenance.incidents import SWEEP_FAILED
-from sheets.keeping.kinds import EVERY_SECONDS
 from web.activity import Activity
 
 if TYPE_CHECKING:
@@ -97,4 +96,4 @@ async def _look_again_and_again(mirror: Mirror) -> None:
     await asyncio.sleep(_FIRST_SECONDS)
     while True:
         await mirror.look()
-        await asyncio.sleep(jittered(EVERY_SECONDS))
+        await asyncio.sleep(jittered(mirror.every_seconds))

@@ -336,6 +336,7 @@ async def sheets_of(settings: Settings, parts: Custody) -> AsyncIterator[SheetSe
         parts.leases,
         lambda department, spreadsheet, tabs: readers.of(department).read(spreadsheet, tabs),
         sheets,
+        interval=settings.sheets_interval_minutes * 60,
     )
     parts.state.watched.add(STOPPED, mirror.is_any_stopped)
     try:

@@ -10,7 +10,7 @@ from security.storage.protocol import ABSENT, Conflict, Put, Storage
 from sheets.keeping.forms import Change, Changes
 from sheets.keeping.kinds import CHANGES
 from sheets.versions.difference import Difference, RosterDifference
-from sheets.versions.notices import Event, Telling, events_of, tell
+from sheets.versions.notices import WINDOW, Event, Telling, events_of, tell
 
 _OLDEST: Final = timedelta(days=2)
 """Who was not told by then reads it in the roster."""
@@ -38,17 +38,18 @@ class PendingChanges:
         version = ABSENT if held is None else held.version
         return [self._shelf.putting(sheet, Changes(events=tuple(every[-_MOST:])), version)]
 
-    def take(self, sheet: str, now: datetime) -> Telling:
+    def take(self, sheet: str, now: datetime, window: timedelta = WINDOW) -> Telling:
         """Who is to be told what by now. It is given once: whoever takes it tells it, or loses it.
 
         Args:
             now: aware, in the sheet's zone.
+            window: as in `tell`.
         """
         for _ in range(_TRIES):
             held = self._shelf.find(sheet)
             if held is None:
                 break
-            telling = tell([_event(each) for each in held.content.events], now)
+            telling = tell([_event(each) for each in held.content.events], now, window)
             if self._keep(held, telling):
                 return telling
         return Telling((), (), None)

@@ -20,7 +20,7 @@ CHANGES: Final = _kind("sheet_changes")
 """One of each sheet, by its id: changes of people's days that nobody was told of yet."""
 KINDS: Final = (SHEETS, VERSIONS, CHANGES)
 EVERY_SECONDS: Final = 30.0
-"""How often a process sees whether a look is due."""
+"""How often a process sees whether a look is due, at least."""
 STOPPED: Final = "sheet_stopped"
 """The incident while any sheet is not taken over as it stands: a fault, or a change that is
 held."""

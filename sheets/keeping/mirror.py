@@ -1,4 +1,4 @@
-"""All sheets, looked at by themselves: by one process each, every ten minutes; and when asked."""
+"""All sheets, looked at by themselves: by one process each, at an interval; and when asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from security.custody.leases import Leases
 from security.custody.threads import Threads
 from security.errors import CustodyError, HeldElsewhere
 from security.storage.protocol import Storage
-from sheets.keeping.kinds import SHEETS
+from sheets.keeping.kinds import EVERY_SECONDS, SHEETS
 from sheets.keeping.looking import INTERVAL, Looking, Read, States
 from sheets.keeping.sources import Source, sources_of
 from sheets.keeping.versions import Version, Versions
@@ -44,6 +44,8 @@ class Mirror:
         """
         self.sheets: Final = dict(sheets)
         self.looking: Final = Looking(storage, read, interval)
+        self.every_seconds: Final = min(EVERY_SECONDS, interval)
+        """How often a process sees whether a look is due."""
         self._storage = storage
         self._leases = leases
         self._interval = interval

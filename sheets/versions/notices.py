@@ -14,9 +14,9 @@ from sheets.kinds.contents import Duties
 from sheets.versions.difference import RosterDifference
 
 WINDOW: Final = timedelta(minutes=5)
-"""So long a day's cell must have stood still before it is told."""
-LONGEST_WAIT: Final = 3 * WINDOW
-"""So long what stands still waits for what does not."""
+"""So long a day's cell must have stood still before it is told, as is usual."""
+_WINDOWS_WAITED: Final = 3
+"""So many windows what stands still waits for what does not."""
 QUIET_FROM: Final = time(22)
 QUIET_UNTIL: Final = time(7)
 
@@ -75,13 +75,14 @@ def net(events: Iterable[Event]) -> list[Event]:
     return [event for event in found.values() if _said(event.old) != _said(event.new)]
 
 
-def tell(events: Iterable[Event], now: datetime) -> Telling:
+def tell(events: Iterable[Event], now: datetime, window: timedelta = WINDOW) -> Telling:
     """Who is told what.
 
     Args:
         events: everything that has not been told. What is in `waiting` afterwards, and nothing
             else, is to be given again.
         now: aware, in the sheet's zone: by it the night is quiet.
+        window: so long a day's cell must have stood still.
     """
     every = [*events]
     began: dict[str, datetime] = {}
@@ -94,9 +95,9 @@ def tell(events: Iterable[Event], now: datetime) -> Telling:
     told = set[tuple[str, date]]()
     wakes: list[datetime] = []
     for person, mine in changed.items():
-        still = [event for event in mine if event.at + WINDOW <= now]
-        moving = [event.at + WINDOW for event in mine if event not in still]
-        if not still or (moving and now < began[person] + LONGEST_WAIT):
+        still = [event for event in mine if event.at + window <= now]
+        moving = [event.at + window for event in mine if event not in still]
+        if not still or (moving and now < began[person] + _WINDOWS_WAITED * window):
             wakes.append(min(moving))
         elif _may_be_told(still, now):
             notices.append(Notice(person, tuple(sorted(still, key=lambda each: each.day))))

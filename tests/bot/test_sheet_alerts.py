@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,10 @@ async def test_the_bot_looks_by_itself(
     file = tmp_path / "sheets.toml"
     file.write_text(toml(sheet), "utf-8")
     key = encoded(token_uri=f"{sandbox.url}/token")
-    async with start_bot(SHEETS_FILE=str(file), **{VARIABLE: key}) as bot:
+    often = {"SHEETS_INTERVAL_MINUTES": "0.05", "SHEETS_SETTLE_MINUTES": "0.1"}
+    async with start_bot(SHEETS_FILE=str(file), **{VARIABLE: key}, **often) as bot:
         (job,) = bot.application.job_queue.get_jobs_by_name("sheets")  # type: ignore[union-attr]
+        assert job.job.trigger.interval == timedelta(seconds=3)
+        assert bot.services.options.sheets_settle == timedelta(seconds=6)
         await job.run(bot.application)
         assert (await google.state())["sheets"][sheet]["reads"] == 1

@@ -46,6 +46,15 @@ def test_a_change_is_told_after_five_minutes() -> None:
     assert (late.waiting, late.again_at) == ((), None)
 
 
+def test_a_shorter_wait_can_be_wanted() -> None:
+    events, window = [change("0905G", "(特)")], minutes(0.1)
+    assert tell(events, NOON + minutes(0.09), window).again_at == NOON + window
+    assert len(tell(events, NOON + window, window).notices) == 1
+    moving = [*events, change("b", "c", NOON + minutes(0.25), day=13)]
+    assert tell(moving, NOON + minutes(0.29), window).notices == ()
+    assert len(tell(moving, NOON + minutes(0.3), window).notices) == 1
+
+
 def test_a_change_that_was_taken_back_tells_nobody() -> None:
     events = [change("0905G", "(特)"), change("(特)", "0905G", NOON + minutes(4))]
     for after in (4, 5, 9, 30):
