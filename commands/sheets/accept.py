@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,7 +12,10 @@ from commands.output import AsJson, Exit, Yes, ask, say, show_json, stop
 from commands.sheets.diff import OfMonth, Which
 from commands.sheets.file import chosen, configured_sheets
 from commands.sheets.held import period_of, state_of
+from departments.administrators.who import operator
 from sheets.keeping.deciding import Decisions
+
+_BY: Final = operator("command")
 
 
 def accept_sheet(
@@ -44,7 +47,7 @@ def accept_sheet(
         ask(question, yes=yes)
         decisions = Decisions(custody.storage)
         decide = decisions.keep if keep else decisions.accept
-        decided = decide(sheet.id, month, one.held)
+        decided = decide(sheet.id, month, _BY, one.held)
     if decided is None:
         stop("Nothing was changed: something else is held there by now.", Exit.FINDINGS)
     if as_json:

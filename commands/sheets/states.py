@@ -8,22 +8,12 @@ from typing import Any
 from commands.output import at, say, show_table
 from commands.sheets.wording import entries, finding_says, in_iso, kind_of, moment
 from security.storage.protocol import Storage
+from sheets.keeping.asking import standing_of
 from sheets.keeping.forms import Period, SheetState
 from sheets.keeping.versions import Version, Versions
 from sheets.shapes.file import Sheet
 
 States = Mapping[str, SheetState]
-
-
-def word_of(state: SheetState | None) -> str:
-    """One word for how it stands."""
-    if state is None:
-        return "never"
-    if state.trouble:
-        return "unread"
-    if state.faults:
-        return "fault"
-    return "held" if state.held else "fine"
 
 
 def is_any_stopped(states: States) -> bool:
@@ -58,7 +48,7 @@ def entry(storage: Storage, sheet: Sheet, state: SheetState | None) -> dict[str,
         "department": sheet.department,
         "title": sheet.title,
         "kind": kind_of(sheet),
-        "state": word_of(state),
+        "state": standing_of(state),
     }
     if state is None:
         return found
@@ -79,10 +69,10 @@ def entry(storage: Storage, sheet: Sheet, state: SheetState | None) -> dict[str,
 
 def _row(sheet: Sheet, state: SheetState | None) -> tuple[object, ...]:
     if state is None:
-        return sheet.id, word_of(state), "never", "never", 0, 0
+        return sheet.id, standing_of(state), "never", "never", 0, 0
     looked, changed = moment(state.looked_at), moment(state.changed_at)
     return (
-        *(sheet.id, word_of(state)),
+        *(sheet.id, standing_of(state)),
         "never" if looked is None else at(looked),
         "never" if changed is None else at(changed),
         *(len(state.periods), len(state.held)),

@@ -94,6 +94,11 @@ class VersionRecord(Kept):
     counts: Counts | None = None
     """How much is different from that one; None: nothing to compare with."""
     warnings: tuple[Finding, ...] = ()
+    accepted_at: float | None = None
+    """When somebody had it count that was held; None: it counted as soon as it was read, or does
+    not yet."""
+    accepted_by: str = ""
+    """The administrator who did, as in departments/administrators/who.py."""
     size: tuple[int, int] = (0, 0)
     """People and their days; codes or rows, twice."""
     parts: int = 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from security.storage.protocol import Storage
+from sheets.keeping.asking import Asking
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.deciding import Decisions
 from sheets.keeping.mirror import Mirror
@@ -18,6 +19,7 @@ class SheetServices:
     """What fronts reach for. All but the mirror's own methods block."""
 
     mirror: Mirror
+    asking: Asking
     versions: Versions
     decisions: Decisions
     changes: PendingChanges
@@ -25,7 +27,13 @@ class SheetServices:
     @classmethod
     def of(cls, mirror: Mirror, storage: Storage) -> SheetServices:
         """Those of what a mirror keeps."""
-        return cls(mirror, Versions(storage), Decisions(storage), PendingChanges(storage))
+        return cls(
+            mirror,
+            Asking(storage, mirror.sheets),
+            Versions(storage),
+            Decisions(storage),
+            PendingChanges(storage),
+        )
 
     @property
     def sheets(self) -> Mapping[str, Sheet]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from departments.documents import Shelf
-from security.errors import CorruptCredential
+from security.errors import CorruptCredential, OperatorFault
 from security.storage.each import only
 from security.storage.protocol import ANY, Drop, Key, Put, Storage, Unit
 from sheets.keeping.forms import Part, VersionRecord
@@ -99,6 +99,21 @@ class Versions:
             self._parts.write(f"{version.name}.p{number}", Part(body=share))
         whole = record.model_copy(update={"body": shares[0], "parts": len(shares)})
         return self._records.putting(version.name, whole, ANY)
+
+    def accepting(self, opened: Opened, now: float, by: str) -> Put:
+        """The step that notes who had a version count that was held; a conflict where it has gone
+        meanwhile."""
+        held = self._records.find(opened.version.name)
+        if held is None:
+            raise OperatorFault("what was held has gone", code="store_failed")
+        noted = held.content.model_copy(update={"accepted_at": now, "accepted_by": by})
+        return self._records.putting(held.name, noted, held.version)
+
+    def records(self, versions: Sequence[Version]) -> Iterator[tuple[Version, VersionRecord]]:
+        """What is known of each of these that is there."""
+        by_name = {version.name: version for version in versions}
+        for held in self._records.some([*by_name]):
+            yield by_name[held.name], held.content
 
     def record(self, version: Version) -> VersionRecord | None:
         """What is known of a version; None: there is no such one."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from departments.administrators.who import operator, user
 from security.encryption import TokenEncryption
 from security.storage.protocol import Key
 from sheets.keeping.changes import PendingChanges
@@ -20,8 +21,10 @@ from sheets.kinds.contents import Roster
 from tests.service_accounts import ADDRESS
 from tests.sheets.keeping_kit import Keeper, keeper, rows, tab, toml
 from tests.sheets.reading.conftest import Desk, desk
+from tests.stores import MASK
 
 __all__ = ["desk"]
+ROOT, OPS = user(900), operator("Ops")
 pytestmark = pytest.mark.encryption("on")
 
 
@@ -144,12 +147,21 @@ async def test_what_half_of_the_people_have_gone_from_is_held_until_it_is_accept
     held = one.held
     await sync(kept)
     assert kept.state().held[period].held == held
-    assert Decisions(kept.storage).accept("tanhae.r0", period, "20000101-000000") is None
-    accepted = Decisions(kept.storage).accept("tanhae.r0", period, held)
+    assert Decisions(kept.storage).accept("tanhae.r0", period, ROOT, "20000101-000000") is None
+    accepted = Decisions(kept.storage).accept("tanhae.r0", period, ROOT, held)
     assert accepted == Version("tanhae.r0", period, held)
-    assert Decisions(kept.storage).accept("tanhae.r0", period) is None
+    assert Decisions(kept.storage).accept("tanhae.r0", period, ROOT) is None
     assert len(current(kept).people) == 1
-    assert [event.action for event in kept.storage.events()] == ["sheet_accepted"]
+    said = [(one.action, one.owner, one.result) for one in kept.storage.events(newest_first=False)]
+    assert said == [
+        ("confirmed", MASK(ROOT), "sheet_stopped"),
+        ("sheet_accepted", MASK("department:tanhae"), "ok"),
+    ]
+    record = kept.versions.record(accepted)
+    assert record is not None
+    assert record.accepted_by == ROOT
+    assert (record.accepted_at or 0.0) > record.at
+    assert len(kept.versions.of("tanhae.r0")) == 2
     await kept.mirror.look()
     assert not kept.mirror.is_any_stopped()
 
@@ -160,13 +172,15 @@ async def test_what_is_kept_instead_is_not_held_again_until_it_changes(
     await kept.mirror.look()
     await write(desk, roster, 1)
     await sync(kept)
-    assert Decisions(kept.storage).keep("tanhae.r0", "2026-12") is not None
+    assert Decisions(kept.storage).keep("tanhae.r0", "2026-12", OPS) is not None
     await sync(kept)
     assert (kept.state().held, len(current(kept).people)) == ({}, 4)
     assert len(kept.versions.of("tanhae.r0")) == 1
     await write(desk, roster, 1, "1425G")
     await sync(kept)
     assert [*kept.state().held] == ["2026-12"]
+    said = [(one.action, one.owner) for one in kept.storage.events(newest_first=False)]
+    assert said == [("confirmed", None), ("sheet_kept", MASK("department:tanhae"))]
 
 
 async def test_what_was_an_accident_is_over_once_it_is_put_right(
