@@ -1,4 +1,8 @@
-"""`drivekeeper sandbox`: the sandbox, and against it, as processes of their own, bot and web."""
+"""`drivekeeper sandbox`: the sandbox, and against it, as processes of their own, bot and web.
+
+The two are one installation, on one database, as they are wherever departments are served beside a
+bot. Without departments there is the bot alone, and it keeps everything in files.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,7 @@ from sandbox.env_file import env_text, write_env_file
 from sandbox.server import LOOPBACK, Sandbox, SandboxConfig
 from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
 from sandbox.telegram.files.store import LOCAL_FOLDER
+from sandbox.telegram.world import FIRST_PERSON_ID
 
 _MARK: Final = ".drivekeeper-sandbox"
 
@@ -109,26 +114,32 @@ async def run_sandbox(
     async with Sandbox(config) as sandbox:
         of_bot = bot_settings(sandbox, (folder / "user_data").resolve(), flow)
         of_bot["ALLOWED_CHAT_IDS"] = str(FIRST_SUPERGROUP_ID)  # the chat page makes it
-        of_web = web_settings(sandbox, database := (folder / "web" / "web.db").resolve())
-        database.parent.mkdir(mode=0o700)
-        if with_departments and sandbox.google is not None:
-            token_uri = of_web["GOOGLE_TOKEN_URI"]
-            of_web |= sheet_settings(sandbox.google, token_uri, database.parent)
-        database.touch(mode=0o600)  # a process makes none by itself
+        of_web = None
         if with_departments:
+            database = Path(of_bot["USER_DATA_DIR"]) / "drivekeeper.db"
+            database.parent.mkdir(mode=0o700)
+            database.touch(mode=0o600)  # a process makes none by itself
+            shared = installation_settings(sandbox, database)
+            of_web = shared | web_settings(sandbox)
+            of_bot |= shared | _public_url(of_bot if flow == "callback" else of_web)
             sandbox.departments = Office(product, of_web, database, is_run=with_bot)
-        shown = _DEPARTMENTS.format(url=sandbox.url) if with_departments else ""
+        shown = _DEPARTMENTS.format(url=sandbox.url) if of_web else ""
         welcome = _WELCOME.format(url=sandbox.url, departments=shown)
         if not with_bot:
-            _give_out(welcome, of_bot, of_web if with_departments else None, env_file)
+            _give_out(welcome, of_bot, of_web, env_file)
             await stop.wait()
             return 0
-        print(welcome, _WITH_BOT, _WITH_WEB if with_departments else "", _TO_STOP, sep="")
+        print(welcome, _WITH_BOT, _WITH_WEB if of_web else "", _TO_STOP, sep="")
         sys.stdout.flush()
-        commands = [product.bot(of_bot)]
-        if with_departments:
+        commands = [product.bot(of_bot, is_alone=of_web is not None)]
+        if of_web is not None:
             commands.append(product.departments(of_web, "web"))
         return await run_together(commands, stop)
+
+
+def _public_url(settings: dict[str, str]) -> dict[str, str]:
+    """Of the process that browsers come to. By this name they keep Secure cookies without https."""
+    return {"PUBLIC_URL": f"http://localhost:{settings['WEB_PORT']}"}
 
 
 def _give_out(
@@ -176,23 +187,29 @@ def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]
     }
 
 
-def web_settings(sandbox: Sandbox, database: Path) -> dict[str, str]:
-    """The environment variables of a web process that serves departments against `sandbox`.
-
-    Its key is made here. Browsers keep Secure cookies of localhost without https.
+def installation_settings(sandbox: Sandbox, database: Path) -> dict[str, str]:
+    """The environment variables that a bot and a web process share, which serve departments
+    against `sandbox`. Their key is made here, and beside the database the file of their sheets.
     """
-    port = _free_port(_PORTS_OF_WEBS)
-    return {
+    settings = {
+        "ADMIN_USER_IDS": str(FIRST_PERSON_ID),
         "DEPARTMENTS": _DEPARTMENTS_SERVED,
         "WEB_GOOGLE_CLIENT_ID": sandbox.config.client_id,
         "WEB_GOOGLE_CLIENT_SECRET": sandbox.config.client_secret,
         **google_settings(sandbox),
-        "PUBLIC_URL": f"http://localhost:{port}",
-        "WEB_PORT": str(port),
         "TOKEN_ENCRYPTION_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "DATABASE_URL": f"sqlite:///{quote(str(database))}",
         "USER_DATA_DIR": str(database.parent),
     }
+    if sandbox.google is not None:
+        settings |= sheet_settings(sandbox.google, settings["GOOGLE_TOKEN_URI"], database.parent)
+    return settings
+
+
+def web_settings(sandbox: Sandbox) -> dict[str, str]:
+    """The environment variables of the web process alone."""
+    settings = {"WEB_PORT": str(_free_port(_PORTS_OF_WEBS))}
+    return settings | _public_url(settings)
 
 
 def google_settings(sandbox: Sandbox) -> dict[str, str]:

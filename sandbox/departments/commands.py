@@ -64,19 +64,24 @@ class Product:
     """Before the name of a command."""
     environment: Callable[[Mapping[str, str]], dict[str, str]]
     """From the settings that a process is given to all of its environment."""
-    environment_of_web: Callable[[Mapping[str, str]], dict[str, str]]
-    """The same of a process that shares no setting with the bot's."""
+    environment_alone: Callable[[Mapping[str, str]], dict[str, str]]
+    """The same, where no other setting of ours is to be in it."""
 
     # No .env, which would mix real settings in.
 
-    def bot(self, settings: Mapping[str, str]) -> Command:
-        """The bot."""
-        return Command([*self.line, "bot", "--env-file", os.devnull], self.environment(settings))
+    def bot(self, settings: Mapping[str, str], *, is_alone: bool) -> Command:
+        """The bot.
+
+        Args:
+            is_alone: without any setting of this process's environment.
+        """
+        made = self.environment_alone if is_alone else self.environment
+        return Command([*self.line, "bot", "--env-file", os.devnull], made(settings))
 
     def departments(self, settings: Mapping[str, str], *arguments: str) -> Command:
         """A command about departments, `web` for one."""
         line = [*self.line, *arguments, "--env-file", os.devnull]
-        return Command(line, self.environment_of_web(settings))
+        return Command(line, self.environment_alone(settings))
 
 
 async def run_together(commands: Sequence[Command], stop: asyncio.Event) -> int:

@@ -12,6 +12,8 @@ from sandbox.google.oauth.service_accounts import made
 from sandbox.google.sheets.samples import SHEETS_TOML, samples
 
 _SLUG: Final = "tanhae"
+_SECONDS: Final = 4
+"""From one look to the next, and before a change is told: whoever tries it waits for it."""
 
 
 def sheet_settings(google: GoogleWorld, token_uri: str, folder: Path) -> dict[str, str]:
@@ -30,4 +32,6 @@ def sheet_settings(google: GoogleWorld, token_uri: str, folder: Path) -> dict[st
     return {
         f"{_SLUG.upper()}_GOOGLE_SERVICE_ACCOUNT_JSON": encoded,
         "SHEETS_FILE": str(file),
+        "SHEETS_INTERVAL_MINUTES": f"{_SECONDS / 60:.3f}",
+        "SHEETS_SETTLE_MINUTES": f"{_SECONDS / 60:.3f}",
     }

@@ -22,8 +22,9 @@ from sandbox.telegram.updates.webhook import Webhook
 
 # The people a fresh sandbox has. Identifiers stay the same for ever: a bot keeps credentials by
 # them, so a new person must never get an old one's.
+FIRST_PERSON_ID = 500000001
 _USERS = (
-    User(500000001, "Alice", "Miller", "alice", "en"),
+    User(FIRST_PERSON_ID, "Alice", "Miller", "alice", "en"),
     User(500000002, "小明", "陳", "xiaoming", "zh-hant"),
     User(500000003, "小红", "李", "xiaohong", "zh-hans"),
 )

@@ -56,6 +56,8 @@ class Mirror:
         self._swept_at: float | None = None
         self.stopped = 0
         """How many sheets are not taken over as they stand, at the last look of any process."""
+        self._hindered: dict[str, str] = {}
+        """What keeps each source, and the rest (""), from being done: said in the log once."""
 
     def is_any_stopped(self) -> bool:
         """Whether administrators are to see to any of them."""
@@ -67,8 +69,9 @@ class Mirror:
         try:
             await self._threads.run(self._count)
             await self._sweep()
+            self._hindered.pop("", None)
         except CustodyError as fault:
-            _log.info("sheet_not_read", result=fault.code)
+            self._say("", fault)
         except Exception:
             _log.exception("background_failed")
 
@@ -106,10 +109,16 @@ class Mirror:
         """Look if it is due; what goes wrong with one keeps none of the others from being read."""
         try:
             await self._once(source)
+            self._hindered.pop(source.lease, None)
         except CustodyError as fault:
-            _log.info("sheet_not_read", result=fault.code)
+            self._say(source.lease, fault)
         except Exception:
             _log.exception("background_failed")
+
+    def _say(self, of: str, fault: CustodyError) -> None:
+        if self._hindered.get(of) != fault.code:
+            self._hindered[of] = fault.code
+            _log.info("sheet_not_read", result=fault.code)
 
     async def _once(self, source: Source, asked_at: float | None = None) -> States | None:
         """Join the look that is under way, or begin one; one that began before it was asked for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -57,6 +58,15 @@ async def test_a_sandbox_without_them_says_so(tmp_path: Path) -> None:
             assert await answer.json() == {"url": None}
 
 
+def _console_link(browser: httpx.Client) -> str:
+    """That the bot gives Alice, who administers: the web process knows it."""
+    with browser.stream("GET", "/sandbox/chat/chats/500000001/events") as events:
+        for line in events.iter_lines():
+            if found := re.search(r"http://localhost:\d+/console/enter/[\w-]+", line):
+                return found[0]
+    raise AssertionError("no link came")
+
+
 @pytest.mark.one_way
 def test_links_are_real_ones_and_no_more_than_are_needed(tmp_path: Path) -> None:
     with make_run(tmp_path, None, "", departments=True) as running:
@@ -84,6 +94,9 @@ def test_links_are_real_ones_and_no_more_than_are_needed(tmp_path: Path) -> None
             )
             assert 'value="Mia"' in refused.text
             assert link("Ben").status_code == 303
+            alice = "/sandbox/chat/chats/500000001/messages"
+            assert browser.post(alice, json={"text": "/console"}).status_code == 200
+            assert spend(_console_link(browser)) == 303
             wrong = link("<b>")
             assert (wrong.status_code, "&lt;b&gt;" in wrong.text) == (503, True)
             elsewhere = browser.post("/departments/link", headers={"Origin": "http://evil.example"})

@@ -110,16 +110,20 @@ async def test_the_steps_of_the_guide_lead_to_answers(folder: Path) -> None:
 async def test_without_a_file_the_same_lines_are_printed(folder: Path) -> None:
     line = ".venv/bin/drivekeeper sandbox --no-bot --port 0 --flow callback"
     async with running(folder, line) as sandbox:
-        said = await printed(sandbox, "ALLOWED_CHAT_IDS=")
-        said_of_web = await printed(sandbox, "USER_DATA_DIR=")
+        said = await printed(sandbox, "SHEETS_SETTLE_MINUTES=")
+        said_of_web = await printed(sandbox, "PUBLIC_URL=")
     for name, text in (("bot", said), ("web", said_of_web)):
         (folder / f"{name}.env").write_text(text[text.index("# Written by") :], "utf-8")
     settings = load_settings(env_file=folder / "bot.env")
     assert settings.google_oauth_flow == "callback"
     assert settings.user_data_dir == folder / ".sandbox" / "user_data"
+    assert settings.public_url == f"http://localhost:{settings.web_port}"
     web = load_settings(for_bot=False, for_web=True, env_file=folder / "web.env")
     assert web.database is not None
-    assert web.database.file == folder / ".sandbox" / "web" / "web.db"
+    assert web.database.file == folder / ".sandbox" / "user_data" / "drivekeeper.db"
+    assert web.public_url == f"http://localhost:{web.web_port}"
+    for shared in ("database_url", "encryption_keys", "service_accounts", "admin_user_ids"):
+        assert getattr(web, shared) == getattr(settings, shared)
     assert [*web.departments] == ["tanhae=淡海", "anping=安坑", "sanying=三鶯"]
 
 
