@@ -43,13 +43,14 @@ from security.storage.protocol import Storage
 from security.storage.refusals import Refusals
 from security.storage.sealing import Sealer
 from sheets.keeping import kinds as sheet_kinds
+from sheets.people import kinds as people_kinds
 
 if TYPE_CHECKING:  # SQLAlchemy takes a tenth of a second and 16 MB, and files need none of it
     from processes.database import Database
 
 KINDS: Final = (
     *(*OWNER_KINDS, CONSENTS, *bot_kinds.KINDS, MAINTENANCE),
-    *(*department_kinds.KINDS, *sheet_kinds.KINDS),
+    *(*department_kinds.KINDS, *sheet_kinds.KINDS, *people_kinds.KINDS),
 )
 """Every kind of documents there is, in the order of reports."""
 _log = structlog.get_logger()

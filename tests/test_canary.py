@@ -157,8 +157,14 @@ UPLOAD_SESSION_EVENTS: Final = frozenset(
     {"token_not_given", "upload_handed", "upload_not_handed", "handed_upload_ended"}
 )
 """Of departments' computers: tests/web/test_marked.py looks for what must not be in them."""
-SHEET_EVENTS: Final = frozenset({"sheet_changed", "sheet_not_taken", "sheet_not_read"})
-"""Of departments' sheets, with the department, masked, and a code alone."""
+SHEET_EVENTS: Final = frozenset(
+    {
+        *("sheet_changed", "sheet_not_taken", "sheet_not_read"),
+        *("roster_link_changed", "roster_told"),
+    }
+)
+"""Of departments' sheets, with whose it is, masked, and a code or a number alone;
+tests/bot/duty/test_canaries.py looks for what must not be in the latter two."""
 COMPUTER_EVENTS: Final = frozenset({"client_changed", "alert_not_sent"})
 """The same, and tests/departments/test_alerts.py for the address that is told."""
 OPERATOR_EVENTS: Final = frozenset(

@@ -20,6 +20,8 @@ from security.maintenance.documents import ACTIVE, MAINTENANCE, OWNER
 from security.owner_documents import CREDENTIALS, QUARANTINE, TOMBSTONES
 from security.storage.catalogue import NOTE, Document, Kind
 from sheets.keeping import kinds as sheet_kinds
+from sheets.people.kinds import ASKS, CALENDARS, CHATS, NOTICES
+from sheets.people.kinds import LINKS as ROSTER_LINKS
 
 _CONNECTION: Final = ("account", "scopes", "expiry")
 _OF_OURS: Final = ("account_id", "generation", "granted_at", "refresh_expires_at", "state")
@@ -38,6 +40,10 @@ _SWEEPS: Final = ("pause", "organisation", "grant_ends")
 _NOTE: Final = ("reason", "time", "told")
 _LINK: Final = ("made_at", "is_spent")
 _SESSION: Final = ("began_at", "seen_at")
+_ROSTER: Final = ("department", "number", "asked_at", "confirmed_at", "changes", "waits_for")
+_ASK: Final = ("number", "name", "asked_at", "state", "decided_at")
+_CALENDAR: Final = ("made_at",)
+_CHANGE: Final = ("day", "old", "new", "at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,14 @@ def _maintenance(_: str, document: Document) -> dict[str, Any]:
     return shown
 
 
+def _changes(_: str, document: Document) -> dict[str, Any]:
+    every = document.get("changes")
+    changes = every if isinstance(every, list) else []
+    return {"number": document.get("number")} | {
+        "changes": [_picked(each, _CHANGE) for each in changes if isinstance(each, dict)]
+    }
+
+
 _NOTHING: Final = Section("administration", lambda _: (), lambda _, found: {})
 SECTIONS: Final = {
     CREDENTIALS: Section("connection", _by_stem, _connection),
@@ -126,8 +140,13 @@ SECTIONS: Final = {
     ),
     # What is of departments is of nobody alone, but for who administers.
     **dict.fromkeys(department_kinds.KINDS, _NOTHING),
-    # Rosters name people by their staff numbers, and no chat's person is linked with one.
+    # Rosters are their department's; who is linked to one asks for the own part by /duty.
     **dict.fromkeys(sheet_kinds.KINDS, _NOTHING),
+    ROSTER_LINKS: Section("rosters", _by_stem, lambda _, found: _picked(found, _ROSTER)),
+    ASKS: Section("rosters_asked_for", _by_stem, lambda _, found: _picked(found, _ASK)),
+    CALENDARS: Section("calendar_addresses", _by_stem, lambda _, found: _picked(found, _CALENDAR)),
+    NOTICES: Section("changes_to_be_told", _by_stem, _changes),
+    CHATS: _NOTHING,
     LINKS: Section("administration", _all, lambda _, found: _picked(found, _LINK)),
     SESSIONS: Section("administration", _all, lambda _, found: _picked(found, _SESSION)),
 }

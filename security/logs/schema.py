@@ -93,9 +93,8 @@ EVENTS: Final = frozenset(
         "audit_failed",
         "service_key_seen",
         "service_key_not_noted",
-        "sheet_changed",
-        "sheet_not_taken",
-        "sheet_not_read",
+        *("sheet_changed", "sheet_not_taken", "sheet_not_read"),
+        *("roster_link_changed", "roster_told"),
         "plaintext_allowed",
         "document_refused",
         # uploads
@@ -192,12 +191,11 @@ RESULTS: Final = frozenset(
         # keys of service accounts
         "service_key_old",
         # spreadsheets
-        "sheet_not_shared",
-        "sheet_not_found",
-        "sheet_not_google",
-        "sheet_too_large",
-        "sheets_disabled",
-        "sheet_stopped",
+        *("sheet_not_shared", "sheet_not_found", "sheet_not_google", "sheet_too_large"),
+        *("sheets_disabled", "sheet_stopped"),
+        # people of rosters
+        *("roster_asked", "roster_linked", "roster_refused", "roster_unlinked"),
+        *("calendar_issued", "calendar_revoked"),
         # corruption
         "corrupt",
         "tampered",

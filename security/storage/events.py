@@ -29,6 +29,12 @@ Action = Literal[
     "client_dismissed",
     "sheet_accepted",
     "sheet_kept",
+    "roster_asked",
+    "roster_linked",
+    "roster_refused",
+    "roster_unlinked",
+    "calendar_issued",
+    "calendar_revoked",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from departments.documents import Held, Shelf
-from security.storage.protocol import ABSENT, Conflict, Put, Storage
+from security.storage.each import only
+from security.storage.protocol import ABSENT, Conflict, Put, Step, Storage, Unit
 from sheets.keeping.forms import Change, Changes
 from sheets.keeping.kinds import CHANGES
 from sheets.versions.difference import Difference, RosterDifference
@@ -22,6 +24,7 @@ class PendingChanges:
     """Those of all sheets. Every method blocks."""
 
     def __init__(self, storage: Storage) -> None:
+        self._storage = storage
         self._shelf = Shelf(storage, CHANGES, Changes)
 
     def putting(self, sheet: str, change: Difference | None, at: float) -> list[Put]:
@@ -38,31 +41,38 @@ class PendingChanges:
         version = ABSENT if held is None else held.version
         return [self._shelf.putting(sheet, Changes(events=tuple(every[-_MOST:])), version)]
 
-    def take(self, sheet: str, now: datetime, window: timedelta = WINDOW) -> Telling:
+    def take(
+        self,
+        sheet: str,
+        now: datetime,
+        window: timedelta = WINDOW,
+        also: Callable[[Telling], Sequence[Step]] = lambda telling: (),
+    ) -> Telling:
         """Who is to be told what by now. It is given once: whoever takes it tells it, or loses it.
 
         Args:
             now: aware, in the sheet's zone.
             window: as in `tell`.
+            also: the steps that keep what is given, in one unit with its taking. On files a kill
+                between them leaves it to be taken once more.
         """
         for _ in range(_TRIES):
             held = self._shelf.find(sheet)
             if held is None:
                 break
             telling = tell([_event(each) for each in held.content.events], now, window)
-            if self._keep(held, telling):
-                return telling
+            try:
+                self._keep(held, telling, also(telling))
+            except Conflict:
+                continue
+            return telling
         return Telling((), (), None)
 
-    def _keep(self, held: Held[Changes], telling: Telling) -> bool:
+    def _keep(self, held: Held[Changes], telling: Telling, also: Sequence[Step]) -> None:
         left = Changes(events=tuple(map(_kept, telling.waiting)))
-        if left.events == held.content.events:
-            return True
-        try:
-            self._shelf.replace(held, left)
-        except Conflict:
-            return False
-        return True
+        if left.events != held.content.events:
+            put = self._shelf.putting(held.name, left, held.version)
+            only(self._storage.apply([Unit([*also, put])]))
 
 
 def _kept(event: Event) -> Change:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from security.credential import Owner
 from security.storage.protocol import Storage
 from sheets.keeping.asking import Asking
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.deciding import Decisions
 from sheets.keeping.mirror import Mirror
 from sheets.keeping.versions import Versions
+from sheets.people.services import DutyPeople
 from sheets.shapes.file import Sheet
 
 
@@ -23,16 +25,25 @@ class SheetServices:
     versions: Versions
     decisions: Decisions
     changes: PendingChanges
+    people: DutyPeople
+    """Who of the rosters' people is who in Telegram."""
 
     @classmethod
-    def of(cls, mirror: Mirror, storage: Storage) -> SheetServices:
-        """Those of what a mirror keeps."""
+    def of(
+        cls, mirror: Mirror, storage: Storage, may_use: Callable[[Owner], bool] = lambda owner: True
+    ) -> SheetServices:
+        """Those of what a mirror keeps.
+
+        Args:
+            may_use: whether a person is served by the bot at all.
+        """
         return cls(
             mirror,
             Asking(storage, mirror.sheets),
             Versions(storage),
             Decisions(storage),
             PendingChanges(storage),
+            DutyPeople.of(storage, mirror.sheets, may_use),
         )
 
     @property

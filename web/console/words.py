@@ -213,6 +213,12 @@ _ACTIONS: Final[Mapping[str, str]] = {
     "client_dismissed": N_("Alarm dismissed"),
     "sheet_accepted": N_("Held sheet accepted"),
     "sheet_kept": N_("Held sheet left out"),
+    "roster_asked": N_("Staff number given"),
+    "roster_linked": N_("Linked to a roster"),
+    "roster_refused": N_("Not linked to a roster"),
+    "roster_unlinked": N_("Link to a roster ended"),
+    "calendar_issued": N_("Calendar address made"),
+    "calendar_revoked": N_("Calendar address revoked"),
 }
 _GROUPS: Final[Mapping[str, str]] = {
     "": N_("All but refreshes"),

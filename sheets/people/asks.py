@@ -1,0 +1,247 @@
+"""Somebody says which number is theirs, and an administrator decides: once."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from pydantic import Field
+
+from departments.documents import Held, Kept, Shelf
+from security.credential import Owner
+from security.errors import CustodyError
+from security.storage.catalogue import owner_by_stem
+from security.storage.each import only
+from security.storage.events import Action, Event
+from security.storage.protocol import Conflict, Step, Storage, Unit
+from sheets.people.kinds import ASKS
+from sheets.people.links import LinkRecord, Links
+from sheets.people.numbers import is_same
+
+MOST_A_DAY: Final = 3
+"""Numbers that one person may ask for."""
+MOST_OPEN: Final = 60
+"""Of everybody together: beyond that nobody would decide in earnest."""
+_DAY: Final = 86400
+KEPT_SECONDS: Final = 30 * _DAY
+State = Literal["open", "confirmed", "refused", "replaced"]
+
+
+class TooManyAsks(CustodyError):
+    """The person, or everybody together, has asked as often as they may."""
+
+    default_code = "rate_limited"
+
+
+class AskRecord(Kept):
+    """What is kept of it."""
+
+    number: str = Field(repr=False)
+    name: str = Field(default="", repr=False)
+    """What they are called in Telegram."""
+    asked_at: float
+    state: State = "open"
+    decided_at: float | None = None
+    decided_by: str = ""
+    decided_name: str = Field(default="", repr=False)
+    told: tuple[tuple[int, int], ...] = ()
+    """Chats of administrators, each with the message that asks there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One of them."""
+
+    id: str
+    owner: Owner
+    record: AskRecord
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be decided."""
+        return self.record.state == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of it."""
+
+    ask: Ask
+    is_new: bool
+    """Whether it was decided just now; else it had been before."""
+    displaced: tuple[Owner, ...] = ()
+    """Whoever had the number until now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """An administrator."""
+
+    owner: Owner
+    name: str
+
+
+class Asks:
+    """Those of everybody. Every method blocks.
+
+    Raises, each of them:
+        OperatorFault: the storage does not answer.
+    """
+
+    def __init__(self, storage: Storage, links: Links) -> None:
+        self._storage = storage
+        self._links = links
+        self._shelf = Shelf(storage, ASKS, AskRecord)
+
+    def ask(self, owner: Owner, number: str, name: str) -> tuple[Ask, bool]:
+        """Ask, and whether that is new: who asks twice for one number asks once. What they asked
+        for before is replaced.
+
+        Args:
+            name: what they are called in Telegram.
+
+        Raises:
+            TooManyAsks: no more for now.
+        """
+        self._sweep()
+        now = self._storage.now()
+        mine = [_ask(held) for held in self._shelf.all(f"{owner.stem}.")]
+        for one in filter(None, mine):
+            if one.is_open and is_same(one.record.number, number):
+                return one, False
+        lately = [one for one in mine if one and now - one.record.asked_at < _DAY]
+        if len(lately) >= MOST_A_DAY or len(self.open()) >= MOST_OPEN:
+            raise TooManyAsks("asked too often")
+        id = secrets.token_hex(6)
+        record = AskRecord(number=number, name=name, asked_at=now)
+        self._shelf.add(_name(owner, id), record, [Event("roster_asked", owner)])
+        for one in filter(None, mine):
+            if one.is_open:
+                self._shelf.change(_name(owner, one.id), lambda found: _replaced(found, now))
+        return Ask(id, owner, record), True
+
+    def open(self) -> list[Ask]:
+        """Those that are to be decided."""
+        names = self._storage.find(ASKS, "state", "open")
+        every = (_ask(held) for held in self._shelf.some(names))
+        return [one for one in every if one is not None and one.is_open]
+
+    def find(self, id: str) -> Ask | None:
+        """By its id; None: there is none, or it has been too long."""
+        held = self._find(id)
+        return None if held is None else _ask(held)
+
+    def told(self, ask: Ask, messages: tuple[tuple[int, int], ...]) -> Ask:
+        """Where administrators were asked."""
+
+        def how(found: AskRecord | None) -> AskRecord | None:
+            return (
+                None
+                if found is None
+                else found.model_copy(update={"told": (*found.told, *messages)})
+            )
+
+        changed = self._shelf.change(_name(ask.owner, ask.id), how)
+        return Ask(ask.id, ask.owner, changed or ask.record)
+
+    def confirm(self, id: str, department: str, number: str, by: Decider) -> Decided | None:
+        """The number is theirs, and nobody else's any more; None: nobody asks that.
+
+        Args:
+            department: the slug of the one on whose roster it is.
+            number: as it stands there.
+        """
+        held = self._find(id)
+        ask = None if held is None else _ask(held)
+        if held is None or ask is None:
+            return None
+        others = [one for one in self._links.whose(department, number) if one.owner != ask.owner]
+        old = next((one for one in self._links.of(ask.owner) if one.department == department), None)
+        link = LinkRecord(
+            # Whoever has only another number now is told what they were told before.
+            changes=old is not None and old.changes,
+            waits_for=() if old is None else old.waits_for,
+            department=department,
+            number=number,
+            asked_at=ask.record.asked_at,
+            confirmed_at=self._storage.now(),
+            confirmed_by=by.owner.name,
+        )
+        # They keep what they wanted to be told, where they only have another number now.
+        steps: list[Step] = [
+            self._links.putting(ask.owner, link),
+            *map(self._links.dropping, others),
+        ]
+        events = [
+            Event("roster_linked", ask.owner),
+            *(Event("roster_unlinked", one.owner, "roster_linked") for one in others),
+        ]
+        done = self._decide(held, ask, "confirmed", by, steps, events)
+        if not done.is_new:
+            return done
+        return Decided(done.ask, True, tuple(one.owner for one in others))
+
+    def refuse(self, id: str, by: Decider) -> Decided | None:
+        """The number is not theirs; None: nobody asks that."""
+        held = self._find(id)
+        ask = None if held is None else _ask(held)
+        if held is None or ask is None:
+            return None
+        return self._decide(held, ask, "refused", by, [], [Event("roster_refused", ask.owner)])
+
+    def _decide(
+        self,
+        held: Held[AskRecord],
+        ask: Ask,
+        state: State,
+        by: Decider,
+        steps: list[Step],
+        events: list[Event],
+    ) -> Decided:
+        if not ask.is_open:
+            return Decided(ask, False)
+        update = {
+            "state": state,
+            "decided_at": self._storage.now(),
+            "decided_by": by.owner.name,
+            "decided_name": by.name,
+        }
+        record = ask.record.model_copy(update=update)
+        action: Action = "confirmed"
+        result = "roster_linked" if state == "confirmed" else "roster_refused"
+        # The decision first: where a crash comes between, they ask again.
+        unit = Unit(
+            [self._shelf.putting(held.name, record, held.version), *steps],
+            events=[Event(action, by.owner, result), *events],
+        )
+        try:
+            only(self._storage.apply([unit]))
+        except Conflict:  # another administrator was faster
+            return Decided(self.find(ask.id) or ask, False)
+        return Decided(Ask(ask.id, ask.owner, record), True)
+
+    def _find(self, id: str) -> Held[AskRecord] | None:
+        names = [name for name in self._storage.names(ASKS) if name.endswith(f".{id}")]
+        return self._shelf.find(names[0]) if len(names) == 1 else None
+
+    def _sweep(self) -> None:
+        long_ago = self._storage.now() - KEPT_SECONDS
+        for held in self._shelf.all():
+            if held.content.asked_at < long_ago:
+                self._shelf.forget(held)
+
+
+def _replaced(found: AskRecord | None, now: float) -> AskRecord | None:
+    if found is None or found.state != "open":
+        return None
+    return found.model_copy(update={"state": "replaced", "decided_at": now})
+
+
+def _name(owner: Owner, id: str) -> str:
+    return f"{owner.stem}.{id}"
+
+
+def _ask(held: Held[AskRecord]) -> Ask | None:
+    owner = owner_by_stem(held.name)
+    return None if owner is None else Ask(held.name.rpartition(".")[2], owner, held.content)

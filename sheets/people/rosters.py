@@ -1,0 +1,208 @@
+"""What a person works, out of the versions that count of their department's rosters."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from departments.documents import Shelf
+from security.errors import CorruptCredential
+from security.storage.protocol import Storage
+from sheets.keeping.forms import SheetState
+from sheets.keeping.kinds import SHEETS
+from sheets.keeping.versions import Opened, Version, Versions
+from sheets.kinds.contents import Codes, Roster
+from sheets.months import Month, is_monthly, title_of
+from sheets.people.numbers import found_in
+from sheets.shapes.file import Sheet
+from sheets.timing import Shift, shifts_of, zone_of
+
+ROSTERS = frozenset({"month-grid", "long"})
+"""Kinds of sheets that say what people do on which day."""
+
+
+def is_roster(sheet: Sheet) -> bool:
+    """Whether it says what people do on which day."""
+    return getattr(sheet.shape, "kind", "") in ROSTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A number as it stands on a department's rosters."""
+
+    department: str
+    number: str = field(repr=False)
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One version that counts, as far as it is about one person."""
+
+    period: str
+    """The month; empty: it is of none."""
+    at: float
+    """When it was read."""
+    is_listed: bool
+    """Whether the person is on it."""
+    is_newest: bool
+    """Whether nothing newer is held, or has a fault."""
+    shifts: tuple[Shift, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """One roster, as far as it is about one person."""
+
+    sheet: Sheet
+    state: SheetState
+    zone: zoneinfo.ZoneInfo | None
+    parts: Mapping[str, Part]
+    """By month; the empty one is of no month. Which were never read are not in it."""
+
+    @property
+    def is_monthly(self) -> bool:
+        """Whether there is a tab for each month."""
+        return is_monthly(self.sheet.shape.tab or "")
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the person is on any of it."""
+        return any(part.is_listed for part in self.parts.values())
+
+    def local(self, now: float) -> datetime:
+        """What time it is where the sheet's times are.
+
+        Args:
+            now: Unix seconds.
+        """
+        return datetime.fromtimestamp(now, self.zone or UTC)
+
+    def tab_title(self, month: Month) -> str:
+        """What the tab of a month is called."""
+        return title_of(self.sheet.shape.tab or "", month)
+
+    def is_looked_for(self, month: Month, today: date) -> bool:
+        """Whether a tab of that month is looked at as soon as it is there."""
+        here = Month.of(today)
+        return self.is_monthly and any(
+            here.plus(offset) == month for offset in self.sheet.shape.months
+        )
+
+    def has(self, month: Month) -> bool:
+        """Whether something is known of that month."""
+        return not self.is_monthly or str(month) in self.parts
+
+
+class Rosters:
+    """Those of all departments. Every method blocks.
+
+    Raises, each of them:
+        OperatorFault: the storage does not answer.
+    """
+
+    def __init__(self, storage: Storage, sheets: Mapping[str, Sheet]) -> None:
+        self._sheets = {id: sheet for id, sheet in sheets.items() if is_roster(sheet)}
+        self._states = Shelf(storage, SHEETS, SheetState)
+        self._versions = Versions(storage)
+
+    @property
+    def sheets(self) -> Mapping[str, Sheet]:
+        """All that say what people do on which day, by their ids."""
+        return self._sheets
+
+    @property
+    def departments(self) -> list[str]:
+        """Slugs of those that have rosters, in the settings' order."""
+        return [*dict.fromkeys(sheet.department for sheet in self._sheets.values())]
+
+    def state(self, sheet: str) -> SheetState:
+        """How a sheet stands."""
+        held = self._states.find(sheet)
+        return SheetState() if held is None else held.content
+
+    def named(self, number: str, now: float) -> list[Named]:
+        """Who has this number: in each department's rosters of this month and later, as it stands
+        there.
+
+        Args:
+            now: Unix seconds.
+        """
+        found: dict[str, Named] = {}
+        for sheet in self._sheets.values():
+            if sheet.department in found:
+                continue
+            state = self.state(sheet.id)
+            zone = zone_of(sheet.shape, state.zone) or UTC
+            first = str(Month.of(datetime.fromtimestamp(now, zone).date()))
+            for period in sorted(state.periods, reverse=True):
+                if period and period < first:
+                    continue
+                roster = self._roster(sheet.id, period, state)
+                if roster is None:
+                    continue
+                people = roster[1].people
+                if (as_written := found_in(people, number)) is not None:
+                    name = people[as_written]
+                    found[sheet.department] = Named(sheet.department, as_written, name)
+                    break
+        return [*found.values()]
+
+    def of(self, department: str, number: str, months: list[Month]) -> list[Own]:
+        """Each roster of a department, as far as it is about one person.
+
+        Args:
+            department: its slug.
+            months: what is wanted of those that have a tab for each month.
+        """
+        return [
+            self._own(sheet, number, months)
+            for sheet in self._sheets.values()
+            if sheet.department == department
+        ]
+
+    def _own(self, sheet: Sheet, number: str, months: list[Month]) -> Own:
+        state = self.state(sheet.id)
+        zone, parts = zone_of(sheet.shape, state.zone), dict[str, Part]()
+        for period in ("", *map(str, months)):
+            found = self._roster(sheet.id, period, state)
+            if found is None:
+                continue
+            opened, roster = found
+            faults = [one for one in state.seen.values() if one.period == period and one.is_fault]
+            parts[period] = Part(
+                period,
+                opened.record.at,
+                number in roster.people,
+                not faults and not state.periods[period].held,
+                tuple(shifts_of(roster, number, self._codes(sheet, period), zone)),
+            )
+        return Own(sheet, state, zone, parts)
+
+    def _roster(self, sheet: str, period: str, state: SheetState) -> tuple[Opened, Roster] | None:
+        mine = state.periods.get(period)
+        opened = self._open(Version(sheet, period, mine.current)) if mine else None
+        if opened is None or not isinstance(opened.contents, Roster):
+            return None
+        return opened, opened.contents
+
+    def _codes(self, sheet: Sheet, period: str) -> Codes | None:
+        """The times of its codes: those of the same month, or else the newest."""
+        if sheet.codes is None:
+            return None
+        state = self.state(sheet.codes)
+        for one in (period, *sorted(state.periods, reverse=True)):
+            if (mine := state.periods.get(one)) is None:
+                continue
+            opened = self._open(Version(sheet.codes, one, mine.current))
+            if opened is not None and isinstance(opened.contents, Codes):
+                return opened.contents
+        return None
+
+    def _open(self, version: Version) -> Opened | None:
+        try:
+            return self._versions.open(version) if version.id else None
+        except CorruptCredential:  # as if it were not there: the next look makes it anew
+            return None

@@ -1,0 +1,77 @@
+"""All that is about people who are linked to rosters, as one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from security.credential import Owner
+from security.storage.catalogue import Kind
+from security.storage.each import only
+from security.storage.protocol import Drop, Key, Storage, Unit
+from sheets.people.asks import Asks
+from sheets.people.calendars import CalendarAddresses
+from sheets.people.chats import Chats
+from sheets.people.kinds import NOTICES, OF_PEOPLE
+from sheets.people.links import Links
+from sheets.people.outbox import Outbox
+from sheets.people.rosters import Rosters
+from sheets.shapes.file import Sheet
+
+
+@dataclass(frozen=True, slots=True)
+class DutyPeople:
+    """What fronts reach for. Everything blocks."""
+
+    storage: Storage
+    links: Links
+    asks: Asks
+    calendars: CalendarAddresses
+    outbox: Outbox
+    chats: Chats
+    rosters: Rosters
+
+    @classmethod
+    def of(
+        cls, storage: Storage, sheets: Mapping[str, Sheet], may_use: Callable[[Owner], bool]
+    ) -> DutyPeople:
+        """Those of what is kept, for these sheets.
+
+        Args:
+            may_use: whether a person is served at all.
+        """
+        links = Links(storage)
+        return cls(
+            storage,
+            links,
+            Asks(storage, links),
+            CalendarAddresses(storage, links, may_use),
+            Outbox(storage, links),
+            Chats(storage),
+            Rosters(storage, sheets),
+        )
+
+    def unlink(self, owner: Owner) -> bool:
+        """As far as this program knows they are on no roster any more, and the addresses of their
+        calendar lead to nothing; False: they were on none."""
+        self.calendars.revoke_all(owner)
+        self._drop(owner, NOTICES)
+        return bool(self.links.end(owner))
+
+    def keeps(self, owner: Owner) -> bool:
+        """Whether anything is kept of this person."""
+        return any(self.storage.names(kind, f"{owner.stem}.") for kind in OF_PEOPLE)
+
+    def forget(self, owner: Owner) -> None:
+        """Keep nothing of this person any more."""
+        self.unlink(owner)
+        self._drop(owner, *OF_PEOPLE)
+
+    def _drop(self, owner: Owner, *kinds: Kind) -> None:
+        steps = [
+            Drop(Key(kind, name))
+            for kind in kinds
+            for name in self.storage.names(kind, f"{owner.stem}.")
+        ]
+        if steps:
+            only(self.storage.apply([Unit(steps)]))
