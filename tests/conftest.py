@@ -3,11 +3,11 @@
 There are four ways to keep what a test keeps: in files without encryption (`off`) and with it
 (`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
 tests of custody and of commands, and so may depend on them, runs in each of its ways; nothing else
-could tell the difference. `make test` has each with encryption, one in eight without it as well,
-and one in eight in a database as well; CI (`make test-rest`) has whatever that leaves out. What is
-about Google, Telegram or the clock rather than documents is marked `one_way`: `make test` runs it
-in one way, CI in the others. What is not for a database says why in tests/exceptions.py. What tests
-share is in tests/fixtures.py.
+could tell the difference. `make test` has each with encryption, one in sixteen without it as well,
+and one in sixteen in a database as well; CI (`make test-rest`) has whatever that leaves out. What
+is about Google, Telegram or the clock rather than documents is marked `one_way`: `make test` runs
+it in one way, CI in the others. What is not for a database says why in tests/exceptions.py. What
+tests share is in tests/fixtures.py.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("off", "on", *DATABASES, "usual", "rest"),
         default="usual",
         help="where documents are kept: files without a Fernet key, with one, a database; "
-        "usual: on and, for an eighth of the tests each, off and one of the databases; rest: what "
+        "usual: on and, for one test in sixteen each, off and one of the databases; rest: what "
         "that leaves to CI",
     )
     parser.addoption("--people", type=int, default=100, help="how many the load test has")
@@ -139,9 +139,9 @@ def _chosen(test: pytest.Item, module: str, ways: list[str], chosen: str) -> lis
     if (one := test.get_closest_marker("one_way")) is not None:
         usual = [way for way in ways if way in one.args]
     else:
-        # By the test's name: it has the same one in every run. Of eight one is in a database here,
-        # and another one in files without a key; in files with one they all are.
-        number = zlib.crc32(test.nodeid.encode()) % (8 * len(DATABASES))
+        # By the test's name: it has the same one in every run. Of sixteen one is in a database
+        # here, and another one in files without a key; in files with one they all are.
+        number = zlib.crc32(test.nodeid.encode()) % (16 * len(DATABASES))
         beside = dict(enumerate(DATABASES)) | dict.fromkeys((2, 3), "off")
         if module.startswith(SELDOM) and beside.get(number) in DATABASES:
             beside[number] = "on"

@@ -1434,7 +1434,7 @@ class Process:
             return await self._process.wait()
 
 
-@pytest.mark.one_way("off")
+@pytest.mark.one_way
 async def test_the_process_prints_no_canary_whatever_ends_it(
     sandbox: Sandbox,
     world: MarkedWorld,

@@ -103,6 +103,7 @@ LONG: Final = ("doctor", "restore", "maintenance run", "backup", "tokens move")
 
 
 @pytest.mark.parametrize("command", [*(one for one in CASES if one not in LONG), *in_rest(*LONG)])
+@pytest.mark.one_way
 def test_a_command_says_nothing_secret(
     command: str, marked: Installation, restored_logging: None
 ) -> None:

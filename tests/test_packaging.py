@@ -211,6 +211,7 @@ def test_installed_bot_without_settings_lists_what_is_missing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.one_way
 def test_installed_bot_and_sandbox_find_all_their_parts(installed: Path, tmp_path: Path) -> None:
     done = run(installed, tmp_path, "-c", "import processes.bot, sandbox.run, sandbox.telegram")
     assert (done.returncode, done.stderr) == (0, "")

@@ -53,6 +53,7 @@ def git(*arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.one_way
 def test_a_run_ends_with_the_packages_that_its_skipped_tests_want() -> None:
     """In earnest: with a PATH on which there is nothing."""
     done = subprocess.run(

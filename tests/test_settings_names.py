@@ -71,6 +71,7 @@ def test_every_misspelling_of_every_setting_is_refused(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("needed")
+@pytest.mark.one_way
 def test_every_misspelling_is_refused_in_the_file_as_well(tmp_path: Path) -> None:
     """By the number of its line."""
     wrong = wrong_names()

@@ -92,6 +92,7 @@ def below(folder: Path) -> list[str]:
 
 @needs("strace")
 @pytest.mark.parametrize("error", ["ENOLCK", *in_rest("ENOSYS", "EOPNOTSUPP")])
+@pytest.mark.one_way
 def test_a_file_system_without_locks_is_refused_in_a_sentence(tmp_path: Path, error: str) -> None:
     """Exit code 3: starting again does not mend that, and systemd is told so."""
     code, said = run(tmp_path / "data", "bot", prefix=failing(tmp_path / "data", "flock", error))
@@ -100,6 +101,7 @@ def test_a_file_system_without_locks_is_refused_in_a_sentence(tmp_path: Path, er
     assert "its file system knows no locks" in said
 
 
+@pytest.mark.one_way
 def test_a_lock_file_that_leads_nowhere_is_refused_in_a_sentence(tmp_path: Path) -> None:
     """A link, which locks are never opened through."""
     locks = tmp_path / "data" / "locks"
@@ -123,6 +125,7 @@ def open_path(tmp_path: Path) -> Path:
 
 @needs_root
 @pytest.mark.parametrize("mode", [0o2775, *in_rest(0o777)])
+@pytest.mark.one_way
 def test_a_volume_with_a_groups_rights_says_what_to_do(open_path: Path, mode: int) -> None:
     """As Kubernetes' fsGroup makes them: a folder below it serves, and is made private."""
     volume = open_path / "volume"
@@ -139,6 +142,7 @@ def test_a_volume_with_a_groups_rights_says_what_to_do(open_path: Path, mode: in
 
 
 @needs_root
+@pytest.mark.one_way
 def test_a_lock_file_of_somebody_else_is_refused_in_a_sentence(open_path: Path) -> None:
     """After a start as root, say."""
     locks = open_path / "data" / "locks"

@@ -365,6 +365,7 @@ async def test_whenever_it_is_cancelled_the_truth_is_told(
         *("telegram.getFile", "telegram.download"),
     ],
 )
+@pytest.mark.one_way
 async def test_whoever_is_silent_a_cancel_ends_it_soon(
     bot: RunningBot, google: GoogleControls, people: People, silent: str
 ) -> None:

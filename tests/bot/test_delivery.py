@@ -240,6 +240,7 @@ async def test_a_tap_that_cannot_be_answered_is_carried_out(
     assert troubles(bot) == []
 
 
+@pytest.mark.one_way
 async def test_the_administrators_chart_is_shown_anew_where_it_cannot_be_changed(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:

@@ -300,6 +300,7 @@ WAYS: Final[dict[str, tuple[Callable[[Scene], Awaitable[None]], Ends]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.one_way
 async def test_each_file_ends_with_one_line_and_one_step(
     start_bot: StartBot, google: GoogleControls, people: People, way: str
 ) -> None:

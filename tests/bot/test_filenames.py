@@ -223,7 +223,7 @@ def _everything(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-@pytest.mark.one_way("off")
+@pytest.mark.one_way
 async def test_hostile_names_on_their_whole_way(
     start_bot: StartBot,
     sandbox: Sandbox,

@@ -79,6 +79,7 @@ async def _forward_files(
     assert logged(bot, "handler_failed") == []
 
 
+@pytest.mark.one_way
 async def test_a_thousand_texts_from_a_stranger_add_no_document(
     start_bot: StartBot, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +132,7 @@ async def test_texts_go_before_files_and_an_answer_to_a_file_after_it(runs: Runs
     assert await handled(inbox, 7) == [1, 4, 6, 7, 2, 3, 5]
 
 
+@pytest.mark.one_way
 async def test_of_one_person_so_many_are_kept_and_the_first_without_room_is_told(
     runs: Runs,
 ) -> None:

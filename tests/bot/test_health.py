@@ -34,6 +34,7 @@ def without_a_picture(bot: RunningBot) -> None:
     memory.sweeps = [report.model_copy(update={"transient": 10**400}) for report in memory.sweeps]
 
 
+@pytest.mark.one_way
 async def test_an_administrator_sees_how_the_credentials_stand(
     start_bot: StartBot, upkeep: Upkeep, google: GoogleControls, people: People
 ) -> None:
@@ -76,6 +77,7 @@ async def test_an_administrator_sees_how_the_credentials_stand(
         assert "Last 24 hours" in alone.text
 
 
+@pytest.mark.one_way
 async def test_without_the_extra_for_pictures_text_says_what_the_picture_would(
     sandbox: Sandbox, tmp_path: Path, people: People
 ) -> None:

@@ -137,6 +137,7 @@ async def test_a_persons_menu_keeps_nobody_waiting(
         {"status": 418, "body": {"ok": False, "parameters": [3]}},
     ],
 )
+@pytest.mark.one_way
 async def test_who_the_bot_is_is_asked_until_it_is_said(
     start_bot: StartBot, google: GoogleControls, people: People, options: dict[str, Any]
 ) -> None:

@@ -31,6 +31,7 @@ BODIES: Final = (
     ],
 )
 @pytest.mark.timing(upload_pause=0.02)
+@pytest.mark.one_way
 async def test_a_file_arrives_once_though_one_answer_cannot_be_read(
     bot: RunningBot,
     google: GoogleControls,

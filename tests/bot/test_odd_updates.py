@@ -68,6 +68,7 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", [*SOME, *in_rest(*(one for one in FIELDS if one not in SOME))])
+@pytest.mark.one_way
 async def test_no_field_of_an_update_is_a_defect_of_the_bots(
     bot: RunningBot, google: GoogleControls, people: People, kind: str
 ) -> None:
@@ -104,6 +105,7 @@ async def test_no_field_of_an_update_is_a_defect_of_the_bots(
 
 @pytest.mark.parametrize("size", [None, [1], 0, -1, True, "5000", 1.5, 10**40])
 @pytest.mark.parametrize("field", ["file_size", "file_name", "mime_type"])
+@pytest.mark.one_way
 async def test_a_file_of_which_something_odd_is_said_arrives(
     bot: RunningBot, google: GoogleControls, people: People, field: str, size: Any
 ) -> None:

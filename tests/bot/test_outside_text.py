@@ -30,6 +30,7 @@ LONG = "x\u202e" * 5000
 
 
 @pytest.mark.parametrize("name", [LONG, "a\nb", "<b>&</b>", "\u202egnp", "𝕏" * 4000, " "])
+@pytest.mark.one_way
 async def test_an_upload_into_a_folder_of_any_name_is_told(
     bot: RunningBot, sandbox: Sandbox, google: GoogleControls, people: People, name: str
 ) -> None:

@@ -106,6 +106,7 @@ async def test_whoever_comes_by_reads_what_their_organisation_forbids(
 
 
 @pytest.mark.parametrize("code", ENDS)
+@pytest.mark.one_way
 async def test_the_end_of_a_grant_asks_the_person_to_connect_again(
     bot: RunningBot, upkeep: Upkeep, google: GoogleControls, people: People, code: str
 ) -> None:

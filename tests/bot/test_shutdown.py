@@ -36,6 +36,7 @@ def settings(
     }
 
 
+@pytest.mark.one_way
 async def test_with_google_hanging_everywhere_it_ends_in_time_and_saves_what_was_answered(
     settings: dict[str, str],
     tmp_path: Path,
@@ -87,6 +88,7 @@ async def test_with_telegram_hanging_it_ends_in_time(
         assert await bot.stop() < LONGEST
 
 
+@pytest.mark.one_way
 async def test_who_was_not_told_that_a_file_waits_before_a_kill_is_told_after_it(
     settings: dict[str, str], tmp_path: Path, google: GoogleControls, people: Callable[..., Person]
 ) -> None:

@@ -230,7 +230,7 @@ def test_a_quarter_of_the_descriptors_is_the_most() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.one_way("off")
+@pytest.mark.one_way
 @pytest.mark.parametrize("attacked", ["WEB_PORT", *in_rest("METRICS_PORT")])
 async def test_eleven_hundred_silent_connections_keep_nobody_from_being_served(
     sandbox: Sandbox,

@@ -419,6 +419,7 @@ async def test_an_upload_outlasts_the_database(
     assert len([file for file in await google.files(AMY) if file["md5"]]) == 1
 
 
+@pytest.mark.one_way
 async def test_a_standby_is_stopped_in_order(start: Start, log: Log) -> None:
     """Before it was the bot, by a signal."""
     start()

@@ -74,6 +74,7 @@ def logged(log: io.StringIO, event: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, lines) if line["event"] == event]
 
 
+@pytest.mark.one_way
 async def test_a_bot_that_is_started_in_an_outage_waits_and_starts_when_the_database_answers(
     start: Start, log: io.StringIO, people: Callable[..., Person], mariadb: MariaDB
 ) -> None:

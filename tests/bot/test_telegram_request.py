@@ -280,6 +280,7 @@ GIVEN_UP = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionW
 
 @GIVEN_UP
 @pytest.mark.parametrize("moment", ["connecting", "TLS", "sending", "waiting", "reading"])
+@pytest.mark.one_way
 async def test_a_request_that_is_given_up_leaves_its_place_to_others(
     moment: str, identity: Path
 ) -> None:

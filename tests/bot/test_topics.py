@@ -141,6 +141,7 @@ async def test_what_is_asked_in_a_closed_topic_is_answered_privately(
     await ann.close()
 
 
+@pytest.mark.one_way
 async def test_a_private_chats_topic_has_every_answer(
     bot: RunningBot, google: GoogleControls, telegram: TelegramControls, people: People
 ) -> None:

@@ -105,6 +105,7 @@ async def no_space(pid: int) -> AsyncIterator[None]:
         await strace.wait()
 
 
+@pytest.mark.one_way
 async def test_without_space_on_the_disk_polling_goes_on_and_nothing_is_lost(
     settings: dict[str, str], tmp_path: Path, people: People
 ) -> None:
@@ -218,6 +219,7 @@ def bad(number: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", NO_NUMBERS, ids=short)
+@pytest.mark.one_way
 async def test_a_number_that_is_none_ends_no_polling_and_asks_for_nothing_else(
     bot: RunningBot, google: GoogleControls, people: People, number: Any
 ) -> None:

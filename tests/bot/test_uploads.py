@@ -132,6 +132,7 @@ FAULTS: dict[str, list[tuple[str, str, dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.one_way
 async def test_a_passing_fault_ends_in_the_file_uploaded_once(
     bot: RunningBot, google: GoogleControls, people: People, fault: str
 ) -> None:

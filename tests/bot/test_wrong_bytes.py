@@ -61,6 +61,7 @@ async def in_drive(google: GoogleControls, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("what", IN_ITS_PLACE)
+@pytest.mark.one_way
 async def test_the_next_try_has_the_file(
     bot: RunningBot, google: GoogleControls, people: People, what: str
 ) -> None:
@@ -93,6 +94,7 @@ async def test_what_is_answered_every_time_is_told_as_a_failure(
 
 
 @pytest.mark.parametrize("size", [0, -1, 10**30, "900000", 1.5, True, None, [], {}])
+@pytest.mark.one_way
 async def test_a_size_that_is_none_makes_no_other_file(
     bot: RunningBot, google: GoogleControls, people: People, size: Any
 ) -> None:

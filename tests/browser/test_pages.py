@@ -144,6 +144,7 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
         yield found
 
 
+@pytest.mark.one_way
 def test_figures_stay_fresh_and_leave_the_reader_alone(
     demo: Demo, address: str, visit: Visit
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_planner_changes_a_cell(browser: Browser, running: Running, script: bo
         visit.picture("codes")
 
 
+@pytest.mark.one_way
 def test_what_somebody_else_changes_shows_by_itself(browser: Browser, running: Running) -> None:
     with person(browser, "spreadsheets-two") as visit:
         page = visit.chat

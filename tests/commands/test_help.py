@@ -148,6 +148,7 @@ def test_a_command_imports_only_what_it_needs(module: str) -> None:
     assert modules & (WITHOUT[module] | DATABASE) == set()
 
 
+@pytest.mark.one_way
 def test_a_bot_on_files_waits_for_no_database() -> None:
     """It takes time at the start, and memory that it has no use for."""
     _, modules, _ = run(f"{_TOLD} import processes.bot")
@@ -169,6 +170,7 @@ def test_the_list_of_commands_says_what_the_command_says(path: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
+@pytest.mark.one_way
 def test_h_is_help_everywhere(path: tuple[str, ...]) -> None:
     """Of groups, of commands, and of the one that is hidden."""
     answers = [CliRunner().invoke(app, [*path, option]) for option in ("-h", "--help")]

@@ -86,6 +86,7 @@ def run(
 
 @pytest.mark.parametrize("columns", ["80", "200"])
 @pytest.mark.parametrize("line", LINES)
+@pytest.mark.one_way
 def test_no_line_is_wider_than_eighty_columns(
     run: Callable[[str], str], line: str, columns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_after_a_rotation_no_column_needs_the_old_key(place: Place, engine: Engi
 @pytest.mark.parametrize(
     "column", ["encrypted_refresh_token", "encrypted_access_token", "encrypted_details"]
 )
+@pytest.mark.one_way
 def test_one_column_under_an_older_key_is_counted_and_rotated(
     place: Place, engine: Engine, column: str
 ) -> None:

@@ -39,6 +39,7 @@ def command(line: str) -> Result:
 
 
 @pytest.mark.parametrize("has_tables", [False, True])
+@pytest.mark.one_way
 def test_an_empty_database_begins_no_new_installation(
     run_over: Run, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tables: bool
 ) -> None:

@@ -311,6 +311,7 @@ def test_while_it_is_cut_short_only_the_side_that_is_complete_serves(there: Worl
 @pytest.mark.parametrize(
     "step", [7, pytest.param(1, marks=pytest.mark.one_way)], ids="each {}".format
 )
+@pytest.mark.one_way
 def test_cut_short_at_one_step_after_the_other_it_goes_on(
     there: World, to: SideName, step: int
 ) -> None:

@@ -111,6 +111,7 @@ async def once(world: World, work: Callable[[Drive], Any]) -> Any:
 @pytest.mark.parametrize(
     "name", ["find", "list", *in_rest(*(x for x in ASKED if x not in ("find", "list")))]
 )
+@pytest.mark.one_way
 async def test_no_field_of_an_answer_raises_an_exception_of_pythons(
     world: World, name: str
 ) -> None:
@@ -213,6 +214,7 @@ async def test_a_404_that_is_not_drives_own_word_loses_no_folder(world: World) -
 
 @pytest.mark.parametrize("path", ["user", "user.emailAddress", "user.permissionId"])
 @pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.one_way
 async def test_an_account_is_never_without_its_address(world: World, path: str, kind: str) -> None:
     """It is what people know their account by: then rather none is shown."""
     value = VALUES[kind]

@@ -314,6 +314,7 @@ def note(found: dict[str, Any], case: str, value: Any) -> None:
     found[f"{case} (again)" if case in found else case] = value
 
 
+@pytest.mark.one_way
 async def test_every_button_of_an_old_message_does_what_it_did(
     start_bot: StartBot, google: GoogleControls, people: People, tmp_path: Path
 ) -> None:

@@ -231,6 +231,7 @@ def _others() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("name", "flow", "how"), QUICK)
+@pytest.mark.one_way
 async def test_every_end_is_a_whole_one(
     sandbox: Sandbox,
     google: GoogleControls,

@@ -133,7 +133,7 @@ async def speak_chinese(person: Person) -> None:
     await person.tap("繁體中文")
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 async def test_everything_under_way_goes_on(stage: Stage) -> None:
     """Requests in each flow and stage, uploads, updates, notices, holds, and who was leaving."""
     google, people = stage.google, stage.people

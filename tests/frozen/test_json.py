@@ -113,6 +113,7 @@ def _kind(value: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", ["plain", "sealed"])
+@pytest.mark.one_way
 def test_commands_answer_programs_as_they_did(
     kind: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +129,7 @@ def test_commands_answer_programs_as_they_did(
     hold("json", kind, found)
 
 
+@pytest.mark.one_way
 def test_commands_end_as_they_did_where_they_cannot_work(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

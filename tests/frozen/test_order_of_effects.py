@@ -156,6 +156,7 @@ async def test_consents(
     folder.hold(trace)
 
 
+@pytest.mark.one_way
 async def test_commands(sandbox: Sandbox, google: GoogleControls, folder: Folder) -> None:
     """What an operator does to credentials, beside a bot that does not run."""
     settings = environment(sandbox, folder.path, "paste")
@@ -299,6 +300,7 @@ def _is_forgotten(updates: Path) -> bool:
     return f":{lock.stat().st_ino} " not in Path("/proc/locks").read_text("ascii")
 
 
+@pytest.mark.one_way
 async def test_bot(
     sandbox: Sandbox, google: GoogleControls, folder: Folder, people: Callable[..., Person]
 ) -> None:

@@ -476,7 +476,7 @@ def frozen_threads() -> Iterator[None]:
     reset_config()
 
 
-@pytest.mark.one_way("off")
+@pytest.mark.one_way
 @pytest.mark.usefixtures("restored_logging", "frozen_threads")
 def test_no_update_is_lost_and_none_handled_again(tmp_path: Path, keyring: TokenEncryption) -> None:
     """A plain set of numbers, each person's order, and the bounds, against the bot itself."""

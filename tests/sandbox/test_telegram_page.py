@@ -291,6 +291,7 @@ async def test_reply_edit_delete_and_block(kit: Kit, page: Page) -> None:
     assert kinds == ["message", "message", "edited_message", "my_chat_member"]
 
 
+@pytest.mark.one_way
 async def test_a_new_person_speaks_their_own_language(kit: Kit, page: Page) -> None:
     await page.goto(kit.url)
     await page.get_by_role("button", name="Choose who you are").first.click()

@@ -384,6 +384,7 @@ for number in range(100_000):
 
 
 @pytest.mark.encryption("on")
+@pytest.mark.one_way
 def test_each_owner_is_of_one_moment_while_another_process_writes(
     store: TokenStore,
     encryption_keys: tuple[SecretStr, ...],

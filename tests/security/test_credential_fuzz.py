@@ -96,6 +96,7 @@ def _set_aside(store: TokenStore, data: bytes, reason: str) -> None:
 @pytest.mark.parametrize("kind", KEYRINGS)
 @given(data=st.data())
 @fuzz
+@pytest.mark.one_way
 def test_a_damaged_file_loads_or_is_refused_as_corrupt_or_as_the_operators(
     kind: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -91,7 +91,7 @@ def fill(store: TokenStore, endpoint: RotatingEndpoint, owner: Owner) -> Credent
     )
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 async def test_eight_processes_refresh_each_of_200_owners_once(
     folder: Path, store: TokenStore, encryption_keys: tuple[SecretStr, ...]
 ) -> None:

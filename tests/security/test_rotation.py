@@ -371,6 +371,7 @@ while True:
 """
 
 
+@pytest.mark.one_way
 def test_beside_another_process_that_saves_nothing_is_lost_or_resurrected(folder: Path) -> None:
     """Back and forth between two keys while somebody saves, reads, deletes."""
     store = seed(folder, UNDER_OLD)

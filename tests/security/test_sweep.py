@@ -313,7 +313,7 @@ async def test_stopping_before_anything_began_asks_for_nobody(world: World) -> N
 
 
 @pytest.mark.encryption("off")
-@pytest.mark.one_way("off")
+@pytest.mark.one_way
 async def test_thousands_who_are_idle_do_not_hold_the_event_loop(world: World) -> None:
     """Their tokens have run out, so each sweep comes across them, and passes them by."""
     now, keeper = datetime.now(UTC), Keeper(world, idle_after=timedelta(days=1))

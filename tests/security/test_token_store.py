@@ -624,6 +624,7 @@ for _ in range(20):
 """
 
 
+@pytest.mark.one_way
 def test_consents_of_several_processes_are_all_counted(folder: Path) -> None:
     """No save is lost between reading and writing."""
     key = new_key()

@@ -37,6 +37,7 @@ def left(credential: Credential) -> timedelta:
     return credential.expires_at - datetime.now(UTC)
 
 
+@pytest.mark.one_way
 async def test_a_credential_is_refreshed_ahead_each_hour_for_a_week(
     world: World, clock: FrozenDateTimeFactory
 ) -> None:
@@ -81,6 +82,7 @@ async def test_no_token_expires_under_an_upload_of_hours(
             assert await world.refreshes() - asked <= 1
 
 
+@pytest.mark.one_way
 async def test_idle_owners_are_refreshed_seldom_and_at_once_when_they_come_back(
     world: World, clock: FrozenDateTimeFactory
 ) -> None:

@@ -232,6 +232,7 @@ async def test_a_storm_of_429_backs_off_and_stops_nothing(
     assert await desk.asked() == 1
 
 
+@pytest.mark.one_way
 async def test_two_thousand_rows_are_kept_and_come_back_whole(
     desk: Desk, kept: Keeper, roster: str
 ) -> None:

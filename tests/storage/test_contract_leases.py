@@ -283,6 +283,7 @@ count_up(backend, 10)
 @pytest.mark.parametrize(
     "backend_class", databases_in_rest([one for one in BACKENDS if one.is_of_processes])
 )
+@pytest.mark.one_way
 def test_processes_lose_no_write_of_what_has_no_lease(
     backend_class: type[Backend], tmp_path: Path
 ) -> None:
