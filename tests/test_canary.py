@@ -1601,7 +1601,7 @@ PROXY_SAYS: Final = {
 }
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 @pytest.mark.parametrize("answer", ["yes", *in_rest(*sorted(PROXY_SAYS.keys() - {"yes"}))])
 async def test_behind_a_proxy(
     answer: str,

@@ -19,7 +19,7 @@ from tests.test_load import sandbox_process
 
 
 @pytest.mark.paced
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 async def test_a_few_people_with_faults_at_random(
     bot: RunningBot, google: GoogleControls, people: Callable[..., Person]
 ) -> None:

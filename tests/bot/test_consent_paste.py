@@ -161,6 +161,7 @@ async def test_declining_is_understood(
     ],
     ids=range(18),
 )
+@pytest.mark.one_way
 async def test_an_address_is_understood_as_people_bring_it(
     bot: RunningBot, google: GoogleControls, people: People, change: Callable[[str], str]
 ) -> None:

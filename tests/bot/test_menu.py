@@ -41,6 +41,7 @@ def events(bot: RunningBot, *levels: str) -> list[str]:
         ("hang", {}),
     ],
 )
+@pytest.mark.one_way
 async def test_the_bot_starts_and_answers_whatever_becomes_of_its_menu(
     start_bot: StartBot,
     google: GoogleControls,

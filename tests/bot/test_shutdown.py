@@ -72,6 +72,7 @@ async def test_with_google_hanging_everywhere_it_ends_in_time_and_saves_what_was
     assert all(c is not None for c in generations.values())
 
 
+@pytest.mark.one_way
 async def test_with_telegram_hanging_it_ends_in_time(
     settings: dict[str, str], tmp_path: Path, google: GoogleControls, people: Callable[..., Person]
 ) -> None:

@@ -321,6 +321,7 @@ def heard_by(root: Person) -> list[bool]:
     return ["Over:" in text for text in told]
 
 
+@pytest.mark.one_way
 async def test_the_next_bot_says_that_the_outage_is_over_which_the_last_one_did_not_outlive(
     start: Start, log: Log, people: People, database: SharedShelf
 ) -> None:

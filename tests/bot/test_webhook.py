@@ -139,6 +139,7 @@ async def test_what_is_no_update_is_skipped(hooked: Hooked) -> None:
 
 
 @pytest.mark.parametrize("number", NO_NUMBERS, ids=short)
+@pytest.mark.one_way
 async def test_a_number_that_is_none_is_skipped(
     hooked: Hooked, people: People, number: Any
 ) -> None:

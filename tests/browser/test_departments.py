@@ -137,7 +137,7 @@ class Panel:
         self._page.get_by_role("button", name=names[not away]).wait_for()
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 def test_an_administrator_authorises_and_revokes(
     browser: Browser, tmp_path: Path, key: str
 ) -> None:

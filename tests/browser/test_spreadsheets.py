@@ -53,6 +53,7 @@ def look_at(page: Page) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+@pytest.mark.one_way
 def test_a_planner_changes_a_cell(browser: Browser, running: Running, script: bool) -> None:
     folder = f"spreadsheets{'' if script else '-no-script'}"
     with person(browser, folder, script=script) as visit:

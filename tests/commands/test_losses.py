@@ -143,6 +143,7 @@ LOSSES: Final[dict[str, Break]] = {
 
 @pytest.mark.parametrize("line", SEES)
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.one_way
 def test_a_loss_is_a_finding_of_every_command_that_looks(
     here: Installation, loss: str, line: str
 ) -> None:

@@ -44,7 +44,7 @@ def everything(dumps: Dumps, target: Path) -> bytes:
 
 
 @pytest.mark.encryption("on")
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 async def test_what_lies_in_a_database(
     start_bot: StartBot,
     sandbox: Sandbox,

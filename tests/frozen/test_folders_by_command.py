@@ -75,6 +75,7 @@ def looks(kind: Kind) -> list[Line]:
     ]
 
 
+@pytest.mark.one_way
 def test_commands_read_what_the_first_commit_has_written(kind: Kind, tmp_path: Path) -> None:
     """Lists, states, findings, keys, audit trail, masks: as that commit's program reads them."""
     folder = lay_out(kind, tmp_path / "user_data")

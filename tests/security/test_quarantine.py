@@ -459,6 +459,7 @@ def test_nothing_stays_of_who_leaves_where_times_of_folders_are_coarse(store: To
 
 
 @pytest.mark.encryption("off")
+@pytest.mark.one_way
 def test_setting_one_aside_costs_the_same_however_many_are_there(store: TokenStore) -> None:
     """Otherwise a whole fleet on hold, once confirmed, would take hours."""
     store.save_consent(a_credential())

@@ -112,6 +112,7 @@ TROUBLES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ("name", "known"),
     [(name, known) for name in TROUBLES for known in (True, False) if known or "last" in name],
 )
+@pytest.mark.one_way
 async def test_trouble_on_the_way_ends_in_one_whole_file(
     desk: Desk, name: str, known: bool
 ) -> None:

@@ -44,6 +44,7 @@ good request is refused, as it should be."""
 
 
 @pytest.mark.parametrize("role", [ADMINISTRATOR, *in_rest(CLIENT, "nobody")])
+@pytest.mark.one_way
 async def test_nothing_is_found_in_the_descriptions_examples(
     unlimited_web: RunningWeb, google: GoogleControls, tmp_path: Path, role: str
 ) -> None:
