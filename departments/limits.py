@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -18,6 +19,14 @@ from limits.strategies import FixedWindowRateLimiter
 _CLEARED_EVERY_SECONDS: Final = 10.0
 _HOME: Final = 64
 """Bits of an IPv6 address that are one subscriber's: https://www.rfc-editor.org/rfc/rfc6177"""
+
+
+class TooSoon(Exception):
+    """It was asked for so often that the next time is to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("asked too often")
+        self.seconds: Final = seconds
 
 
 class MemoryCounts(MemoryStorage):
@@ -65,12 +74,15 @@ class Limit:
 class Limits:
     """Those of a process."""
 
-    def __init__(self, *, tokens: int = 30, uploads: int = 120, failures: int = 10) -> None:
+    def __init__(
+        self, *, tokens: int = 30, uploads: int = 120, sheets: int = 60, failures: int = 10
+    ) -> None:
         """
         Args:
             tokens: tokens a minute.
             uploads: requests about uploads a minute: one that begins it and one that asks whether
                 it has arrived are a file.
+            sheets: sheets that are asked for a minute.
             failures: keys that are none, a minute; five times as many in ten are no mistake.
         """
         self.counts: Final = MemoryCounts()
@@ -81,12 +93,14 @@ class Limits:
             item.namespace = name
             return Limit(limiter, item)
 
-        self.tokens = limit("tokens", f"{tokens} per minute")
-        """Of a key."""
-        self.uploads = limit("uploads", f"{uploads} per minute")
-        """Of a key."""
+        self.of_keys: Final[Mapping[str, Limit]] = {
+            "token": limit("tokens", f"{tokens} per minute"),
+            "upload": limit("uploads", f"{uploads} per minute"),
+            "sheets": limit("sheets", f"{sheets} per minute"),
+        }
+        """By what a key is to open."""
         self.failures = limit("failures", f"{failures} per minute")
-        """Keys and pairing codes that are none, from an address."""
+        """Keys, pairing codes and addresses of calendars that are none, from an address."""
         self.guesses = limit("guesses", f"{5 * failures} per 10 minutes")
         """The same; what is beyond is no mistake any more."""
 

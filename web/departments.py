@@ -17,6 +17,7 @@ from departments.services import DepartmentServices
 from web.api.authorization import authorization_routes
 from web.api.clients import client_routes
 from web.api.documents import add_documents
+from web.api.sheets.routes import sheet_routes
 from web.api.status import status_routes
 from web.api.tokens import token_routes
 from web.api.uploads import upload_routes
@@ -127,6 +128,7 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         upload_routes(made.departments, made.uploads, keys),
         status_routes(made, signed_in, keys),
         client_routes(made, signed_in, keys),
+        sheet_routes(made, parts.sheets, signed_in, keys),
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
         entering_routes(made, signed_in),
         settings_routes(made, signed_in, parts.public_url, redirect_uri),

@@ -32,7 +32,7 @@ from security.custody.workers import Workers
 from security.errors import CustodyError
 from security.storage.protocol import Storage
 
-Wants = Literal["token", "upload", "status"]
+Wants = Literal["token", "upload", "status", "sheets"]
 REMEMBERED_SECONDS: Final = 1.0
 _PROVEN_SECONDS: Final = 3600.0
 _AT_ONCE: Final = 10
@@ -128,11 +128,11 @@ class ClientDesk:
         if wants == "token" and "token" not in client.may:
             says = "the key may not get tokens"
             self._refuse(NotAllowed(says, code="token_not_allowed", client=client))
-        limit = {"token": self._limits.tokens, "upload": self._limits.uploads}.get(wants)
+        limit = self._limits.of_keys.get(wants)
         if limit is not None and (wait := limit.count(client.name)) is not None:
             self._refuse(TooOften(wait, client=client))
         told_by = self._secret.digest("machines", (machine or place)[:_LONGEST_MACHINE])[:16]
-        seen = self.use.note(client.name, told_by, counts=wants != "status")
+        seen = self.use.note(client.name, told_by, counts=wants in ("token", "upload"))
         if seen.second_machine:  # other processes may know it
             seen = await self._written(client)
         else:

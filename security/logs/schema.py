@@ -244,6 +244,7 @@ RESULTS: Final = frozenset(
         "wrong_code",
         "other_department",
         "token_not_allowed",
+        "personal",
         "client_busy",
         "client_second_machine",
         "client_stopped_key",

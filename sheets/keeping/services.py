@@ -11,6 +11,7 @@ from sheets.keeping.asking import Asking
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.deciding import Decisions
 from sheets.keeping.mirror import Mirror
+from sheets.keeping.on_demand import OnDemand
 from sheets.keeping.versions import Versions
 from sheets.people.services import DutyPeople
 from sheets.shapes.file import Sheet
@@ -18,9 +19,10 @@ from sheets.shapes.file import Sheet
 
 @dataclass(frozen=True, slots=True)
 class SheetServices:
-    """What fronts reach for. All but the mirror's own methods block."""
+    """What fronts reach for. All but the methods of `mirror` and `on_demand` block."""
 
     mirror: Mirror
+    on_demand: OnDemand
     asking: Asking
     versions: Versions
     decisions: Decisions
@@ -39,6 +41,7 @@ class SheetServices:
         """
         return cls(
             mirror,
+            OnDemand(mirror),
             Asking(storage, mirror.sheets),
             Versions(storage),
             Decisions(storage),

@@ -49,6 +49,7 @@ _FORMS: Final = {
     "cell": "must be a table of patterns: shift, leave, rest, note",
     "leaves": 'must be a table of texts, such as "特" = "特休"',
     "kind": f"must be {', '.join(KINDS[:-1])} or {KINDS[-1]}",
+    "persons": "must be true or false",
     "key": "must be a list of column titles, 10 at most",
 }
 _ALIASES: Final = 'must be a list of column titles, such as ["姓名"], 40 at most'
@@ -102,7 +103,7 @@ class Sheet:
     @property
     def fingerprint(self) -> str:
         """Another, as soon as the same cells may mean something else."""
-        text = self.shape.model_dump_json(exclude={"title"})
+        text = self.shape.model_dump_json(exclude={"title", "persons"})
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -222,6 +222,8 @@ class Table(Shape):
     kind: Literal["table"]
     key: Annotated[tuple[Word, ...], Field(max_length=10)] = ()
     """Titles of the columns by which a row is known again; none: by its place."""
+    persons: Annotated[bool, Strict()] = True
+    """Whether it may say anything of persons; false: departments' computers may read it."""
 
 
 AnyShape = Annotated[MonthGrid | CodeTable | Long | Table, Field(discriminator="kind")]

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from departments.limits import Limits
 from sandbox.server import Sandbox, SandboxConfig
 from tests.web.kit import RunningWeb, running_web
+from tests.web.sheets_kit import sheet_settings
 
 
 @pytest.fixture
@@ -42,8 +43,11 @@ async def unlimited_web(
     restored_logging: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[RunningWeb]:
-    """The same without limits, which would answer for everything after a minute's worth."""
-    limits = Limits(tokens=1_000_000, uploads=1_000_000, failures=1_000_000)
+    """The same without limits, which would answer for everything after a minute's worth; and with
+    sheets, of which none was read."""
+    limits = Limits(tokens=1_000_000, uploads=1_000_000, sheets=1_000_000, failures=1_000_000)
     folder = tmp_path / "user_data"
-    async with running_web(sandbox, folder, encryption_keys, monkeypatch, limits) as made:
+    async with running_web(
+        sandbox, folder, encryption_keys, monkeypatch, limits, **sheet_settings(tmp_path, sandbox)
+    ) as made:
         yield made

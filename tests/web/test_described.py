@@ -16,6 +16,7 @@ from tests.documents import ROOT
 from tests.running import in_rest
 from tests.security.kit import AMY
 from tests.web.kit import SAME_SITE, RunningWeb
+from tests.web.sheets_kit import be_there
 from web.api.described import ADMINISTRATOR, CLIENT
 from web.api.documents import describe
 from web.departments import create_departments_app, signed_in_of
@@ -39,8 +40,13 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "429"]
 include-name = "POST /api/google/upload-sessions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
 """
+SHEETS_THERE: Final = """
+[[operations]]
+include-path-regex = "^/api/sheets/"
+parameters = { "path.department" = "tanhae", "path.name" = "roster" }
+"""
 """No generator knows a pairing code, nor which keys it has used for another file already: such a
-good request is refused, as it should be."""
+good request is refused, as it should be; and no name of a sheet."""
 
 
 @pytest.mark.parametrize("role", [ADMINISTRATOR, *in_rest(CLIENT, "nobody")])
@@ -76,6 +82,8 @@ async def find_nothing(
     web: RunningWeb, google: GoogleControls, tmp_path: Path, role: str, phases: str
 ) -> None:
     await web.authorise(google, AMY)
+    await be_there(google)
+    await web.sheets.mirror.sync([*web.sheets.sheets])
     app = create_departments_app(web.parts, signed_in_of(web.parts))
     (tmp_path / "openapi.json").write_text(json.dumps(describe(app)), "utf-8")
     auth = ""
@@ -84,7 +92,7 @@ async def find_nothing(
     elif role == CLIENT:
         _, key = await web.add_computer()
         auth = f'[auth.openapi.{role}]\nbearer = "{key.get_secret_value()}"\n'
-    (tmp_path / "schemathesis.toml").write_text(auth + SECRETS_OF_ITS_OWN, "utf-8")
+    (tmp_path / "schemathesis.toml").write_text(auth + SECRETS_OF_ITS_OWN + SHEETS_THERE, "utf-8")
     run = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "run", "openapi.json", "--url", web.url),
         *_ARGUMENTS,

@@ -17,7 +17,10 @@ from web.departments import create_departments_app, signed_in_of
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 ANPING: Final = Department("anping", "安坑")
-CODE: Final = "x" * 43
+FILLED: Final = {
+    **{"id": "0123456789ab", "digest": "x", "code": "x" * 43},
+    **{"department": "tanhae", "name": "roster"},
+}
 ROLES: Final = (
     *("nobody", "administrator", "administrator elsewhere", "no more an administrator"),
     *("token", "upload", "other department", "revoked", "unknown key"),
@@ -49,15 +52,24 @@ FILE: Final = {
     "json": {"name": "a.pdf", "size": 1, "md5": "0" * 32, "mime": "application/pdf"},
 }
 
+DECIDED: Final = {"json": {"version": "20261130-062010", "period": "2026-12"}}
+BOTH: Final = {**NOBODIES, "revoked": 401, "unknown key": 401, "other department": 403}
+"""For administrators, and for computers of that department."""
+
 TABLE: Final[dict[str, tuple[dict[str, Any], dict[str, int]]]] = {
     # route: what is sent; who is refused, with what. Everybody else is answered otherwise.
     "GET /api/google/auth-url": (ASK, CHANGE),
     "DELETE /api/google/authorization": (ASK, CHANGE),
     "POST /api/google/get-access-token": (ASK, {**C, "upload": 403, "other department": 403}),
-    "GET /api/google/status": (
-        ASK,
-        {**NOBODIES, "revoked": 401, "unknown key": 401, "other department": 403},
-    ),
+    "GET /api/google/status": (ASK, BOTH),
+    # Nothing of it was read yet (409); of other sheets there are none (404).
+    "GET /api/sheets/{department}/{name}": ({}, BOTH),
+    "GET /api/sheets/{department}/{name}/shifts": ({}, BOTH),
+    "GET /api/sheets/{department}/{name}/versions": ({}, BOTH),
+    "GET /api/sheets/{department}/{name}/diff": ({}, BOTH),
+    "POST /api/sheets/{department}/{name}/sync": ({}, CHANGE),
+    "POST /api/sheets/{department}/{name}/accept": (DECIDED, CHANGE),
+    "POST /api/sheets/{department}/{name}/keep": (DECIDED, CHANGE),
     "GET /api/clients": ({}, A),
     "POST /api/clients": (NEW, CHANGE),
     "POST /api/clients/pairing-codes": (NEW, CHANGE),
@@ -168,7 +180,7 @@ async def test_each_role_may_what_its_row_says(unlimited_web: RunningWeb) -> Non
         for route, (sent, refused) in TABLE.items():
             method, path = route.split(" ")
             # None of these is there: whoever may ask is told so.
-            path = path.format(id="0123456789ab", digest="x", name="x", code=CODE)
+            path = path.format(**FILLED)
             answers: dict[str, int] = {}
             for role, client in clients.items():
                 before = len(web.lines("access_denied"))
@@ -199,7 +211,7 @@ async def test_who_asks_is_looked_at_before_what_is_sent(
             if path in ("/api/clients/pair", "/console/enter/{code}"):
                 continue  # whoever knows a code
             body: dict[str, Any] = {} if method == "GET" else {"content": b"{"}
-            path = path.format(id="0123456789ab", digest="x", name="x")
+            path = path.format(**FILLED)
             for role, status in refused.items():
                 # Whose department it is, and whose form, what was sent would say.
                 if role == "other department" or (role == "administrator" and refused is FORM):

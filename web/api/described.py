@@ -31,13 +31,17 @@ ALWAYS: Final = (408, 413, 421, 500)
 CODES: Final = {
     400: ("invalid_request", "wrong_code"),
     401: ("not_signed_in", "wrong_key", "key_revoked", "key_blocked"),
-    403: ("other_site", "other_department", "token_not_allowed"),
-    404: ("no_department", "no_client", "no_upload", "not_found"),
+    403: ("other_site", "other_department", "token_not_allowed", "personal"),
+    404: (
+        *("no_department", "no_client", "no_upload", "not_found"),
+        *("no_sheet", "no_period", "no_version", "no_person", "no_shifts", "no_calendar"),
+    ),
     405: ("not_permitted",),
     408: ("timeout",),
     409: (
         *("consent_required", "not_connected", "org_policy", "org_internal", "policy_forbidden"),
         *("quota_exceeded", "folder_refused", "too_many_items", "too_deep", "drive_refused"),
+        *("never_synced", "not_held", "other_kind"),
     ),
     413: ("too_big", "too_large_for_drive"),
     415: ("wrong_type",),
@@ -47,7 +51,7 @@ CODES: Final = {
     500: ("failed",),
     503: (
         *("unavailable", "database_unreachable", "timeout", "rate_limited", "not_json"),
-        "unknown_client",
+        *("unknown_client", "locked", "corrupt"),
     ),
 }
 """Status → codes it comes with; first an example."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
 from departments.clients.clients import Client
+from departments.clients.desk import Wants
 from departments.names import LONGEST, Department, Departments
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
@@ -62,9 +63,7 @@ class Asker:
         return found.client, found.department
 
 
-def by_key(
-    departments: Departments, keys: ClientKeys, wants: Literal["token", "upload", "status"]
-) -> Guard:
+def by_key(departments: Departments, keys: ClientKeys, wants: Wants) -> Guard:
     """A computer's key, for the department of the query."""
 
     async def guard(request: Request) -> Asker:

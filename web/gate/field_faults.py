@@ -33,6 +33,7 @@ _TEXTS: Final = {
         ("int_type", "int_parsing", "int_from_float", "int_parsing_size"),
         N_("It must be a whole number."),
     ),
+    "moment": N_("It must be a moment such as 2026-11-30T12:00:00Z, with “+” written as %2B."),
     "list_type": N_("It must be a list."),
     **dict.fromkeys(
         ("model_attributes_type", "model_type", "dict_type"), N_("It must be a JSON object.")

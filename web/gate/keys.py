@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from fastapi import Request
 
 from departments.clients.clients import Client
-from departments.clients.desk import ClientDesk
+from departments.clients.desk import ClientDesk, Wants
 from departments.clients.refusals import NotAllowed, Refused, TooOften, WrongKey
 from departments.names import Department
 from web.gate.addresses import client_address
@@ -42,7 +42,7 @@ class ClientKeys:
         self,
         request: Request,
         department: Department | None,
-        wants: Literal["token", "upload", "status"],
+        wants: Wants,
     ) -> Client:
         """The computer, which may have that of this department (None: of its own).
 

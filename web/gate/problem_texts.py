@@ -153,6 +153,57 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("There is no such upload"),
         N_("This computer has not begun it, or it was two weeks ago. Begin it anew."),
     ),
+    "no_sheet": (
+        N_("There is no such sheet"),
+        N_("Use the name that it has in the settings, such as “roster”."),
+    ),
+    "no_period": (
+        N_("There is nothing of this month"),
+        N_("The spreadsheet has no tab for it yet, or it was never looked at. Ask for another."),
+    ),
+    "no_version": (
+        N_("There is no such version"),
+        N_("The list of versions says which there are; each is kept for 400 days."),
+    ),
+    "no_person": (
+        N_("There is nobody with this number"),
+        N_("Numbers are as they stand in the sheet. Leave it out to see all."),
+    ),
+    "no_shifts": (
+        N_("This sheet has no people’s duties"),
+        N_("Ask for the sheet itself."),
+    ),
+    "no_calendar": (
+        N_("There is no such calendar"),
+        N_("It was revoked, or the address is not complete. Ask the bot for a new one: /duty"),
+    ),
+    "never_synced": (
+        N_("This sheet was never read yet"),
+        N_(
+            "It is looked at every few minutes. If it stays so, ask an administrator: the page "
+            "“Google services” says what is missing, and with which address to share it."
+        ),
+    ),
+    "not_held": (
+        N_("There is nothing to decide"),
+        N_("Another version is held by now, or none any more. Look at the sheet again."),
+    ),
+    "other_kind": (
+        N_("These two versions cannot be compared"),
+        N_("The settings have made another kind of sheet of it in between. Choose later ones."),
+    ),
+    "personal": (
+        N_("This may say something of single persons"),
+        N_("It is for administrators alone: sign in, and open it there."),
+    ),
+    "locked": (
+        N_("Somebody is at it just now"),
+        N_("Try again in a moment."),
+    ),
+    "corrupt": (
+        N_("What is kept of it cannot be read"),
+        N_("It is read anew from the spreadsheet. Try again in some minutes."),
+    ),
     "unknown_client": (
         N_("The Google client for this is not set up"),
         N_("Whoever runs this service has to set WEB_GOOGLE_CLIENT_ID and its secret."),

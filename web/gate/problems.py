@@ -24,6 +24,7 @@ from security.credential import Owner
 from security.errors import (
     ConsentDenied,
     ConsentRequired,
+    CorruptCredential,
     CustodyError,
     OperatorFault,
     RefusedByOrganisation,
@@ -105,6 +106,8 @@ def problem_of(fault: CustodyError) -> Problem:
         case OperatorFault(code="database_unreachable"):  # restarted, most likely
             return Problem(503, fault.code, retry_after=AGAIN_SECONDS)
         case OperatorFault():
+            return Problem(503, fault.code, retry_after=60)
+        case CorruptCredential():  # until then it was read anew, most likely
             return Problem(503, fault.code, retry_after=60)
         case DriveRefused():
             return _OF_DRIVE.get(fault.code, Problem(409, "drive_refused"))
