@@ -237,11 +237,13 @@ async def test_faults_are_problems_without_their_words(
 async def test_the_frameworks_refusals_are_problems_too(
     client: httpx.AsyncClient, request_: tuple[str, str], status: int, code: str
 ) -> None:
-    answer = await client.request(*request_)
+    with capture_logs() as log:
+        answer = await client.request(*request_)
     assert answer.status_code == status
     assert problem(answer)["code"] == code
     assert "planted" not in answer.text
     assert ("Allow" in answer.headers) == (status == 405)
+    assert [(line["event"], line["result"]) for line in log] == [("access_denied", code)]
 
 
 @pytest.mark.parametrize(

@@ -81,15 +81,17 @@ def denied(
     owner: Owner | None = None,
     headers: Mapping[str, str] | None = None,
     retry_after: float | None = None,
+    faults: tuple[Fault, ...] = (),
 ) -> Problem:
-    """A refusal of somebody who may not; it is logged, once, here.
+    """A refusal of somebody who may not, or who asks for what is no route; it is logged, once,
+    here.
 
     Args:
         owner: of what they asked for; None: nobody is known.
         retry_after: seconds until it may go better.
     """
     _log.warning("access_denied", result=code, owner=owner)
-    return Problem(status, code, headers=headers, retry_after=retry_after)
+    return Problem(status, code, headers=headers, retry_after=retry_after, faults=faults)
 
 
 def problem_of(fault: CustodyError) -> Problem:
@@ -150,14 +152,14 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, wrong: RequestValidationError) -> Response:
-        problem = Problem(422, "invalid_request", faults=faults_of(wrong.errors()))
+        problem = denied(422, "invalid_request", faults=faults_of(wrong.errors()))
         return answer_to(problem, request)
 
     @app.exception_handler(HTTPException)
     async def frameworks(request: Request, refusal: HTTPException) -> Response:
         code = _CODES.get(refusal.status_code, "invalid_request")
         headers = {"Allow": _allowed(app, request)} if refusal.status_code == 405 else {}
-        return answer_to(Problem(refusal.status_code, code, headers=headers), request)
+        return answer_to(denied(refusal.status_code, code, headers=headers), request)
 
     app.add_middleware(Defects)
 

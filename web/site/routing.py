@@ -52,7 +52,7 @@ class PageRoute(APIRoute):
                     return await handle(request)
                 except (RequestValidationError, HTTPException) as refusal:
                     await _refuse_strangers(request)
-                    raise Problem(getattr(refusal, "status_code", 422), "invalid_request") from None
+                    raise denied(getattr(refusal, "status_code", 422), "invalid_request") from None
             except Problem as problem:
                 return page_of(problem, request)
             except CustodyError as fault:
@@ -86,7 +86,7 @@ def add_stray_pages(app: FastAPI) -> None:
             said = otherwise(request, refusal)
             return said if isinstance(said, Response) else await said
         kept = {name: value for name, value in (refusal.headers or {}).items() if name == "Allow"}
-        return page_of(Problem(refusal.status_code, "not_found", headers=kept), request)
+        return page_of(denied(refusal.status_code, "not_found", headers=kept), request)
 
 
 def page_of(problem: Problem, request: Request) -> Response:
