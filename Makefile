@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts api-docs pictures bench-sweep bench-upload bench-start bench-store clean
+.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts api-docs pictures bench-sweep bench-upload bench-start bench-store bench-sheets clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-upload  what an upload costs, against curl and Google's client (the same options)"
 	@echo "make bench-start   what a start costs, with 20,000 finished uploads and with none (the same options)"
 	@echo "make bench-store   the storage in a database, among processes, and the web (the same; wants mariadb-server)"
+	@echo "make bench-sheets  what a look at a spreadsheet costs, against reading its JSON alone (the same options)"
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make api-docs    write docs/api.md anew, from the description that the program serves of itself"
@@ -125,6 +126,9 @@ bench-start: $(VENV)/.dev
 
 bench-store: $(VENV)/.dev
 	@$(BIN)/python -m bench.store.run $(BENCH_OPTIONS)
+
+bench-sheets: $(VENV)/.dev
+	@$(BIN)/python -m bench.sheets.run $(BENCH_OPTIONS)
 
 # A catalogue a front: what its code and templates say goes in, translations stay, what they no
 # longer say goes.

@@ -45,8 +45,6 @@ class Reading:
     title: str
     zone: str
     """Of IANA's; empty: it names none."""
-    raw: str
-    """The digest of the answer's bytes."""
     tabs: tuple[Tab, ...]
 
 
@@ -78,7 +76,6 @@ def open_answer(body: bytes) -> Reading:
         spreadsheet=_text(found.get("spreadsheetId")),
         title=_text(properties.get("title")),
         zone=_text(properties.get("timeZone")),
-        raw=raw_digest(body),
         tabs=tuple(_tabs(found.get("sheets"))),
     )
 

@@ -35,6 +35,8 @@ _OF_TYPE: Final = {
     "NULL_VALUE": "#NULL!",
     "LOADING": "#LOADING",
 }
+_LIKE_ERRORS: Final = ("#", "Loading")
+"""How what an error's cell shows begins, in every language: its value has to be looked at."""
 _TIMELY: Final = frozenset({"DATE", "TIME", "DATE_TIME"})
 
 Place = tuple[int, int]
@@ -151,7 +153,7 @@ class Grid:
 class _Builder:
     def __init__(self) -> None:
         self._rows: dict[int, list[str]] = {}
-        self._known: dict[str, str] = {"": ""}
+        self._known: dict[str, str] = {}
         """Rosters say few things, each many times."""
         self._cells = 0
         self.serials: dict[Place, tuple[float, str]] = {}
@@ -170,20 +172,24 @@ class _Builder:
         known = self._known.get
         texts: list[Any]
         try:
-            # Almost all are empty, or a text that was there before: told without a call of ours.
+            # Almost all are empty, or a text that was there before: told without a call of ours,
+            # and what has no format without a look at its value, which is half of the time.
             texts = [
-                (known(cell["formattedValue"]) if "stringValue" in cell["effectiveValue"] else None)
+                (
+                    known(cell["formattedValue"])
+                    if len(cell) == 2 or "stringValue" in cell["effectiveValue"]
+                    else None
+                )
                 if cell
                 else ""
                 for cell in values
             ]
         except (KeyError, TypeError, IndexError):
             texts = [None] * len(values)
-        if None in texts:
-            texts = [
-                self._text((number, left + place), values[place]) if text is None else text
-                for place, text in enumerate(texts)
-            ]
+        place = -1
+        for _ in range(texts.count(None)):
+            place = texts.index(None, place + 1)
+            texts[place] = self._text((number, left + place), values[place])
         while texts and not texts[-1]:
             texts.pop()
         if not texts:
@@ -191,9 +197,10 @@ class _Builder:
         self._cells += len(texts) - texts.count("")
         if number >= MOST_ROWS or left + len(texts) > MOST_COLUMNS or self._cells > MOST_CELLS:
             raise GridTooLarge
-        row = self._rows.setdefault(number, [])
-        row.extend([""] * (left + len(texts) - len(row)))
-        row[left : left + len(texts)] = texts
+        row = self._rows.setdefault(number, texts if left == 0 else [])
+        if row is not texts:
+            row.extend([""] * (left + len(texts) - len(row)))
+            row[left : left + len(texts)] = texts
 
     def _text(self, where: Place, cell: object) -> str:
         if not isinstance(cell, dict) or not cell:
@@ -210,9 +217,11 @@ class _Builder:
             shown = shown[:LONGEST] + "…"
         text = self._known.get(shown)
         if text is None:
-            text = self._known[shown] = normal(shown)
-        if isinstance(value, dict) and text:
-            number, kind = value.get("numberValue"), _format_of(cell)
+            text = normal(shown)
+            if shown and not shown.startswith(_LIKE_ERRORS):
+                self._known[shown] = text
+        if text and isinstance(value, dict) and "numberValue" in value:
+            number, kind = value["numberValue"], _format_of(cell)
             if isinstance(number, int | float) and kind in _TIMELY and abs(number) < 1e7:
                 self.serials[where] = (float(number), kind)
         return text

@@ -24,15 +24,28 @@ _ALIKE: Final = {
     "∕": "/",
 }
 _TABLE: Final = str.maketrans(_ALIKE)
+_ANY_ALIKE: Final = re.compile(f"[{re.escape(''.join(_ALIKE))}]")
 
 
 def normal(text: str) -> str:
     """NFKC, without what cannot be seen, trimmed, every run of spaces and line ends one space."""
-    if text.isascii() and text.isprintable() and "  " not in text:
+    if _is_plain(text):
         return text.strip()
     text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text.translate(_TABLE)))
     # A second time: what was taken out may have stood between what belongs together.
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip()
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing of it has to be changed but its ends, as of nearly all texts: in no time."""
+    return (
+        text.isprintable()
+        and "  " not in text
+        and (
+            text.isascii()
+            or (unicodedata.is_normalized("NFKC", text) and not _ANY_ALIKE.search(text))
+        )
+    )
 
 
 def plain(text: str) -> str:

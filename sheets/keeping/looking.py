@@ -97,7 +97,8 @@ class Looking:
         tabs = tabs_of(source, days)
         try:
             body = self._read(source.department, source.spreadsheet, tabs)
-            raws = {sheet.id: _raw(sheet, body, days[sheet.id]) for sheet in source.sheets}
+            raw = raw_digest(body)
+            raws = {sheet.id: _raw(sheet, raw, days[sheet.id]) for sheet in source.sheets}
             is_same = all(
                 raws[sheet.id] == (known[sheet.id].raw if sheet.id in known else "")
                 for sheet in source.sheets
@@ -249,9 +250,13 @@ def _owner(sheet: Sheet) -> Owner:
     return Owner.parse(f"department:{sheet.department}")
 
 
-def _raw(sheet: Sheet, body: bytes, today: date) -> str:
-    """The same: neither the answer nor how it is read has changed since."""
-    said = f"{FORM} {raw_digest(body)} {sheet.fingerprint} {wanted(sheet, today)!r}"
+def _raw(sheet: Sheet, answer: str, today: date) -> str:
+    """The same: neither the answer nor how it is read has changed since.
+
+    Args:
+        answer: its digest.
+    """
+    said = f"{FORM} {answer} {sheet.fingerprint} {wanted(sheet, today)!r}"
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
 
 

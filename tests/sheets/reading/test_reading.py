@@ -33,7 +33,7 @@ async def test_what_a_planner_changes_is_in_the_next_look(desk: Desk) -> None:
     before = await desk.read(reader, sheet, titled("11512班表"))
     await desk.google.act("sheet_cell", sheet=sheet, tab=77, cell="C2", text="(特)")
     after = await desk.read(reader, sheet, titled("11512班表"))
-    assert before.raw != after.raw
+    assert before.tabs != after.tabs
     assert after.tabs[0].data[0]["rowData"][1]["values"][2]["formattedValue"] == "(特)"
 
 

@@ -1,0 +1,1 @@
+"""What looking at a spreadsheet costs: `make bench-sheets`."""
