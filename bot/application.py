@@ -71,7 +71,7 @@ def build_application(
         api_base_url: Telegram's cloud, a local Bot API server, or the sandbox.
     """
     limiter = RateLimiter(options.timing)
-    access = Access(options.members, options.allowed_chat_ids, core.custodian.keeps)
+    access = Access(options.members, options.allowed_chat_ids, core.keeps)
     inbox = Inbox(updates, core.workers, core.state.incidents, access)
     inbox.lease = core.lease
     telegram_health = TelegramHealth(
@@ -142,7 +142,7 @@ def build_application(
         .job_queue(jobs)
         .build()
     )
-    table = handlers(options.admin_user_ids)
+    table = handlers(options.admin_user_ids, has_rosters=core.has_rosters)
     application.add_handler(TypeHandler(Update, gate), -1)  # before all others
     application.add_handlers(table)
     application.add_error_handler(on_error)
@@ -253,3 +253,7 @@ def _schedule_sheets(jobs: JobQueue[BotContext], every_seconds: float) -> None:
 async def _look_at_sheets(context: BotContext) -> None:
     if (sheets := context.core.sheets) is not None:
         await sheets.mirror.look()
+        if context.core.has_rosters:
+            from bot.duty.telling import tell
+
+            await tell(context.bot, context.services)

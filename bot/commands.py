@@ -35,12 +35,14 @@ _AGAIN_AT_THE_LATEST: Final = timedelta(days=1)
 _log = structlog.get_logger()
 Commands = tuple[tuple[str, str], ...]
 """(command, its meaning in English, the catalogue's key) each."""
-_MENU: Final = (
+DUTY: Final = "duty"
+_MENU: Final[Commands] = (
     ("start", N_("What this bot does")),
     ("connect", N_("Connect your Google Drive")),
     ("uploads", N_("What is on its way, and what was")),
     ("files", N_("What I have put into your Drive")),
     ("get", N_("Send a file from your Drive here")),
+    (DUTY, N_("When you work next")),
     ("folder", N_("Choose the folder for your files")),
     ("status", N_("Your connection and space")),
     ("disconnect", N_("Disconnect your Google Drive")),
@@ -56,23 +58,35 @@ _OF_ADMINISTRATORS: Final = (
 )
 
 
-IN_GROUPS: Final = (
+IN_GROUPS: Final[Commands] = (
     ("save", N_("Reply to a file: I put it into your Drive")),
+    (DUTY, N_("When you work next")),
     ("help", N_("What I do in a group")),
 )
-"""The menu of a group: nothing else works there."""
+"""The same for a group."""
 
 
-def command_menu(*, is_admin: bool = False) -> Commands:
-    """The menu of a private chat."""
-    return (*_MENU, *(_OF_ADMINISTRATORS if is_admin else ()))
+def command_menu(*, is_admin: bool = False, has_rosters: bool = False) -> Commands:
+    """The menu of a private chat.
+
+    Args:
+        has_rosters: whether there is /duty.
+    """
+    menu = tuple(one for one in _MENU if has_rosters or one[0] != DUTY)
+    return (*menu, *(_OF_ADMINISTRATORS if is_admin else ()))
 
 
-async def show_menu(bot: ExtBot[int], owner: Owner, texts: Texts, *, is_admin: bool) -> None:
+def group_menu(*, has_rosters: bool = False) -> Commands:
+    """The menu of a group: nothing else works there."""
+    return tuple(one for one in IN_GROUPS if has_rosters or one[0] != DUTY)
+
+
+async def show_menu(context: BotContext, owner: Owner, texts: Texts) -> None:
     """The menu in the person's own language: Telegram tells Chinese scripts apart by chat only."""
+    is_admin, has_rosters = context.is_admin(owner), context.core.has_rosters
     with tolerated(owner):
-        await bot.set_my_commands(
-            _commands(texts, command_menu(is_admin=is_admin)),
+        await context.bot.set_my_commands(
+            _commands(texts, command_menu(is_admin=is_admin, has_rosters=has_rosters)),
             scope=BotCommandScopeChat(int(owner.key)),
             rate_limit_args=COURTESY,
         )
@@ -124,26 +138,32 @@ async def _everything(context: BotContext) -> list[_Shown]:
     """For whoever has not spoken to the bot yet, by the language of their Telegram; and the menu
     of whoever is an administrator by now, and needs not look for it.
     """
-    bot = context.bot
-    found = [*_in_language(bot, None, Texts("en")), *_in_language(bot, "zh", Texts("zh_Hans"))]
+    bot, has_rosters = context.bot, context.core.has_rosters
+    found = [
+        *_in_language(bot, None, Texts("en"), has_rosters=has_rosters),
+        *_in_language(bot, "zh", Texts("zh_Hans"), has_rosters=has_rosters),
+    ]
     # As it was before there were menus for one kind of chat and the other: nobody sees it.
     found += [_no_menu(bot, None), _no_menu(bot, "zh")]
     for user_id in sorted(context.services.options.admin_user_ids):
         owner = Owner.user(user_id)
-        commands = _commands(await context.texts_for(owner), command_menu(is_admin=True))
+        menu = command_menu(is_admin=True, has_rosters=has_rosters)
+        commands = _commands(await context.texts_for(owner), menu)
         found.append(_menu(bot, commands, {"scope": BotCommandScopeChat(user_id)}, owner))
     return found
 
 
-def _in_language(bot: ExtBot[int], code: str | None, texts: Texts) -> list[_Shown]:
+def _in_language(
+    bot: ExtBot[int], code: str | None, texts: Texts, *, has_rosters: bool
+) -> list[_Shown]:
     where: dict[str, Any] = {"language_code": code, "rate_limit_args": COURTESY}
     description, short = texts.label(DESCRIPTION), texts.label(SHORT_DESCRIPTION)
     return [
         *(
             _menu(bot, _commands(texts, menu), {"scope": scope, "language_code": code})
             for menu, scope in (
-                (command_menu(), BotCommandScopeAllPrivateChats()),
-                (IN_GROUPS, BotCommandScopeAllGroupChats()),
+                (command_menu(has_rosters=has_rosters), BotCommandScopeAllPrivateChats()),
+                (group_menu(has_rosters=has_rosters), BotCommandScopeAllGroupChats()),
             )
         ),
         _Shown(

@@ -26,6 +26,7 @@ from security.custody.leases import Leases
 from security.custody.members import Members
 from security.custody.rejecting import Rejecting
 from security.custody.workers import Workers
+from security.errors import OperatorFault
 from security.google.network import DIRECT, Network
 from security.maintenance.fleet import Fleet
 from security.maintenance.putting_back import note_told
@@ -81,6 +82,22 @@ class Core:
     """What this process serves departments with, where it does."""
     sheets: SheetServices | None = None
     """What looks at departments' sheets and keeps them; None: there are none."""
+
+    @property
+    def has_rosters(self) -> bool:
+        """Whether sheets are read that say who works when: then there is /duty."""
+        return self.sheets is not None and bool(self.sheets.people.rosters.sheets)
+
+    async def keeps(self, owner: Owner) -> bool:
+        """Whether something is kept of this person that they may take back: a credential, or who
+        they are on a roster."""
+        if await self.custodian.keeps(owner):
+            return True
+        try:
+            sheets = self.sheets
+            return sheets is not None and await self.workers.read(sheets.people.keeps, owner)
+        except OperatorFault:  # something is there perhaps
+            return True
 
     @property
     def all_drives(self) -> tuple[Drives, Drives, Drives]:

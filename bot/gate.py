@@ -82,7 +82,7 @@ async def gate(update: Update, context: BotContext) -> None:
         is_new = await context.core.preferences.note_language(owner, code)
     context.owner, context.t = owner, await context.texts_for(owner)
     if is_new:
-        await show_menu(context.bot, owner, context.t, is_admin=is_admin)
+        await show_menu(context, owner, context.t)
 
 
 async def _came_or_went(update: Update, context: BotContext) -> None:
@@ -94,8 +94,10 @@ async def _came_or_went(update: Update, context: BotContext) -> None:
 
 
 def _names_own_job(query: CallbackQuery, owner: Owner) -> bool:
-    """Not somebody else's upload, at least: any client can send any button's data."""
+    """Not somebody else's upload or duties, at least: any client can send any button's data."""
     verb, _, argument = (query.data or "").partition(":")
+    if verb == groups.DUTY:
+        return argument.partition(":")[0] == owner.key
     return not verb.startswith(_OF_JOBS) or belongs_to(argument.partition(":")[0], owner)
 
 

@@ -76,11 +76,12 @@ def needs_of(table: Sequence[Handler], update: Update) -> Needs:
     return Needs.NOTHING
 
 
-def handlers(administrators: frozenset[int]) -> list[Handler]:
+def handlers(administrators: frozenset[int], *, has_rosters: bool = False) -> list[Handler]:
     """All that stand behind the gate: catch-alls after what they catch.
 
     Args:
         administrators: their commands are unknown ones to everybody else.
+        has_rosters: whether there is /duty.
     """
     commands: Handles = {
         "start": account.start,
@@ -170,7 +171,18 @@ def handlers(administrators: frozenset[int]) -> list[Handler]:
         "console": console.console,
     }
     by_them = _NEW & filters.User(administrators)
+    in_groups: list[Handler] = []
+    if has_rosters:
+        # Whoever has no sheets need not wait for what reads them.
+        from bot.duty import commands as duties
+        from bot.duty import linking
+
+        commands = {**commands, "duty": asks(duties.duty)}
+        buttons = {**buttons, "duty": asks(duties.tap), linking.VERB: linking.decide}
+        here = _NEW & filters.ChatType.GROUPS
+        in_groups.append(CommandHandler("duty", asks(duties.in_group), here))
     table: list[Handler] = [
+        *in_groups,
         # Before every command: of those none works where others read the answer.
         MessageHandler(_NEW & filters.ChatType.GROUPS, groups.receive),
         *(CommandHandler(name, handle, _NEW, has_args=True) for name, handle in with_words.items()),

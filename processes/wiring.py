@@ -339,8 +339,9 @@ async def sheets_of(settings: Settings, parts: Custody) -> AsyncIterator[SheetSe
         interval=settings.sheets_interval_minutes * 60,
     )
     parts.state.watched.add(STOPPED, mirror.is_any_stopped)
+    members = Members(settings.allowed_user_ids, settings.admin_user_ids)
     try:
-        yield SheetServices.of(mirror, parts.storage)
+        yield SheetServices.of(mirror, parts.storage, members.may_use)
     finally:
         readers.close()  # which ends what is under way
         await mirror.close()

@@ -263,7 +263,7 @@ def test_buttons_fit_a_phone(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_commands_are_described_as_telegram_demands(language: str) -> None:
     """3 to 256 characters in one line; names of lower-case letters."""
-    for command, meaning in (*command_menu(is_admin=True), *IN_GROUPS):
+    for command, meaning in (*command_menu(is_admin=True, has_rosters=True), *IN_GROUPS):
         assert re.fullmatch(r"[a-z0-9_]{1,32}", command)
         described = Texts(language).label(meaning)
         assert 3 <= len(described) <= 256

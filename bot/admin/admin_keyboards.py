@@ -10,7 +10,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from bot.texts.buttons import Row, button, keyboard, turns
 from bot.texts.catalogue import Texts
 
-VERBS: Final = frozenset({"health", "quarantine", "hold", "alarm"})
+VERBS: Final = frozenset({"health", "quarantine", "hold", "alarm", "roster"})
 """What the `callback_data` of all of them begins with."""
 _IN_A_ROW: Final = 4
 

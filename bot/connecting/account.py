@@ -49,14 +49,20 @@ async def start(update: Update, context: BotContext) -> None:
     if connected:
         text += "\n\n" + context.t.tr("You are connected: just send a file.")
     await say(update, context, text, None if connected else buttons.connect(context.t))
-    await show_menu(context.bot, context.owner, context.t, is_admin=context.is_admin(context.owner))
+    await show_menu(context, context.owner, context.t)
 
 
 async def help_(update: Update, context: BotContext) -> None:
     """/help"""
     options = context.services.options
     limit = LARGEST if options.local_mode else CLOUD_LIMIT
-    text = account_texts.help_(context.t, limit, options.folder_name, context.bot.username)
+    text = account_texts.help_(
+        context.t,
+        limit,
+        options.folder_name,
+        context.bot.username,
+        has_rosters=context.core.has_rosters,
+    )
     await say(update, context, text)
 
 
@@ -188,7 +194,16 @@ async def privacy(update: Update, context: BotContext) -> None:
         "your Telegram id, so that no old backup can bring your connection back, and notes of when "
         "you connected and disconnected, under a code instead of your id."
     )
-    await say(update, context, text, keyboards.privacy(context.t))
+    rows = []
+    if (sheets := context.core.sheets) is not None:
+        links = sheets.people.links
+        if await context.core.workers.read(links.of, context.owner):
+            rows.append(keyboards.unlink(context.t, context.owner))
+        text += "\n\n" + context.t.tr(
+            "📅 Of rosters I keep which staff number is yours, what you want to be told, and which "
+            "numbers you asked for within 30 days. The roster itself is your department's."
+        )
+    await say(update, context, text, keyboards.privacy(context.t, rows))
 
 
 async def erase(update: Update, context: BotContext) -> None:
@@ -210,6 +225,8 @@ async def _erase(update: Update, context: BotContext) -> str:
     owner = context.owner
     text = await _disconnect(update, context)
     await context.core.preferences.forget(owner)
+    if (sheets := context.core.sheets) is not None:
+        await context.core.workers.run(sheets.people.forget, owner)
     await context.services.inbox.forget(owner)
     _log.info("data_erased", owner=owner, result="ok")
     return text + "\n\n" + context.t.tr("Everything else I kept about you is deleted too.")
@@ -229,7 +246,7 @@ async def language(update: Update, context: BotContext) -> None:
     texts = Texts(chosen)
     await acknowledge(query)
     await show_instead(update, context, texts.tr("👌 From now on I speak English."))
-    await show_menu(context.bot, owner, texts, is_admin=context.is_admin(owner))
+    await show_menu(context, owner, texts)
 
 
 async def cancel(update: Update, context: BotContext) -> None:

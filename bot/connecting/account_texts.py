@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from bot.commands import command_menu
+from bot.commands import DUTY, command_menu
 from bot.texts.catalogue import Texts
 from drive import About
 
 
-def help_(t: Texts, limit: int, folder: str, bot_name: str) -> str:
+def help_(t: Texts, limit: int, folder: str, bot_name: str, *, has_rosters: bool = False) -> str:
     """/help: three blocks, for administrators a fourth, and a word about groups.
 
     Args:
         limit: the largest file that can be had from Telegram, in bytes.
         folder: where files go as long as nobody has chosen anything else.
+        has_rosters: whether there is /duty.
     """
     about_files = t.tr(
         "Any file, album, photo, video, audio or voice message, of up to {limit}. It goes into the "
@@ -30,6 +31,8 @@ def help_(t: Texts, limit: int, folder: str, bot_name: str) -> str:
         _block(t, t.tr("🗂 <b>What is in your Drive</b>"), about_buttons, ("files", "get")),
         _block(t, t.tr("👤 <b>You and your connection</b>"), "", connection),
     ]
+    if has_rosters:
+        blocks.insert(2, _block(t, t.tr("📅 <b>Your duties</b>"), "", (DUTY,)))
     if t.to_administrator:
         theirs = ("health", "quarantine", "console")
         blocks.append(_block(t, t.tr("🛠 <b>You run this bot</b>"), "", theirs))
@@ -42,7 +45,7 @@ def help_(t: Texts, limit: int, folder: str, bot_name: str) -> str:
 
 
 def _block(t: Texts, head: str, about: str, names: tuple[str, ...]) -> str:
-    menu = dict(command_menu(is_admin=True))
+    menu = dict(command_menu(is_admin=True, has_rosters=True))
     lines = [f"/{name} – {t.label(menu[name])}" for name in names]
     return "\n".join([head, *([about] if about else []), *lines])
 

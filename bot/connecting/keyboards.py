@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from telegram import InlineKeyboardMarkup
 
-from bot.texts.buttons import button, keyboard, link
+from bot.texts.buttons import Row, button, keyboard, link
 from bot.texts.catalogue import Texts
 from config.languages import LANGUAGES
+from security.credential import Owner
 
 
 def approve(t: Texts, address: str) -> InlineKeyboardMarkup:
@@ -54,9 +57,19 @@ def status(t: Texts) -> InlineKeyboardMarkup:
     )
 
 
-def privacy(t: Texts) -> InlineKeyboardMarkup:
-    """To have everything, or have it deleted, which asks first."""
+def unlink(t: Texts, owner: Owner) -> Row:
+    """To be on no roster any more, which asks first; `bot.duty` answers."""
+    return [button(t.label("Unlink me from the roster"), f"duty:{owner.key}:u")]
+
+
+def privacy(t: Texts, rows: Sequence[Row] = ()) -> InlineKeyboardMarkup:
+    """To have everything, or have it deleted, which asks first.
+
+    Args:
+        rows: what else there is to take back.
+    """
     return keyboard(
+        *rows,
         [button(t.label("📄 My data as a file"), "my-data")],
         [button(t.label("🗑 Delete all my data"), "erase:ask")],
     )

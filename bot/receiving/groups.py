@@ -29,6 +29,8 @@ from bot.uploads.texts import group as group_texts
 from config.languages import language_of
 from security.credential import Owner
 
+DUTY: Final = "duty"
+"""A button under duties: it names whom it serves (`bot.duty.buttons`)."""
 VERBS: Final = frozenset({"upload-cancel", "upload-retry", "group-link"})
 """Buttons that may stand in a group: each names a job, and serves that job's owner alone."""
 _NAMING: Final[list[str | None]] = ["mention", "text_mention", "bot_command"]
@@ -82,6 +84,8 @@ def is_addressed(message: Message, bot: ExtBot[int]) -> bool:
 def may_tap(query: CallbackQuery, owner: Owner) -> bool:
     """Whether this button may be tapped in a group, by this person."""
     verb, _, argument = (query.data or "").partition(":")
+    if verb == DUTY:
+        return argument.partition(":")[0] == owner.key
     return verb in VERBS and belongs_to(argument.partition(":")[0], owner)
 
 

@@ -48,7 +48,7 @@ class Mirror:
         """How often a process sees whether a look is due."""
         self._storage = storage
         self._leases = leases
-        self._interval = interval
+        self.interval: Final = interval
         self._versions = Versions(storage)
         self._sources = sources_of(sheets.values())
         self._threads = Threads(_THREADS, "sheets")

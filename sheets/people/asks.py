@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pydantic import Field
@@ -72,6 +72,8 @@ class Decided:
     """Whether it was decided just now; else it had been before."""
     displaced: tuple[Owner, ...] = ()
     """Whoever had the number until now."""
+    number: str = field(default="", repr=False)
+    """As it stands on the roster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class Asks:
         done = self._decide(held, ask, "confirmed", by, steps, events)
         if not done.is_new:
             return done
-        return Decided(done.ask, True, tuple(one.owner for one in others))
+        return Decided(done.ask, True, tuple(one.owner for one in others), number)
 
     def refuse(self, id: str, by: Decider) -> Decided | None:
         """The number is not theirs; None: nobody asks that."""

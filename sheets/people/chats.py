@@ -31,6 +31,8 @@ class ChatRecord(Kept):
     topic_id: int | None = None
     departments: tuple[str, ...] = ()
     """Their slugs; none: all."""
+    language: str = ""
+    """In which it is told."""
     cells: tuple[Cell, ...] = ()
 
 
@@ -51,6 +53,7 @@ class Digest:
 
     chat_id: int
     topic_id: int | None
+    language: str
     counts: tuple[Count, ...]
     held: Held[ChatRecord] = field(repr=False)
 
@@ -66,13 +69,21 @@ class Chats:
         self._now = storage.now
         self._shelf = Shelf(storage, CHATS, ChatRecord)
 
-    def subscribe(self, chat_id: int, topic_id: int | None, departments: Iterable[str]) -> None:
+    def subscribe(
+        self, chat_id: int, topic_id: int | None, departments: Iterable[str], language: str = ""
+    ) -> None:
         """This chat is told from now on, in this topic of it.
 
         Args:
             departments: their slugs; none: all that there are.
+            language: in which it is told.
         """
-        new = ChatRecord(chat_id=chat_id, topic_id=topic_id, departments=tuple(departments))
+        new = ChatRecord(
+            chat_id=chat_id,
+            topic_id=topic_id,
+            departments=tuple(departments),
+            language=language,
+        )
         self._shelf.write(_name(chat_id), new)
 
     def end(self, chat_id: int) -> bool:
@@ -129,9 +140,9 @@ class Chats:
                 continue
             first, last = min(one.at for one in cells), max(one.at for one in cells)
             if at - last >= still or at - first >= 3 * still:
-                yield Digest(
-                    held.content.chat_id, held.content.topic_id, tuple(_counted(cells)), held
-                )
+                one = held.content
+                counts = tuple(_counted(cells))
+                yield Digest(one.chat_id, one.topic_id, one.language, counts, held)
 
     def mark(self, digest: Digest, *, told: bool) -> None:
         """It was sent, or after all was not: then it is told with what has come meanwhile."""

@@ -13,11 +13,11 @@ from security.storage.protocol import Storage
 from sheets.keeping.forms import SheetState
 from sheets.keeping.kinds import SHEETS
 from sheets.keeping.versions import Opened, Version, Versions
-from sheets.kinds.contents import Codes, Roster
+from sheets.kinds.contents import Codes, Duties, Roster
 from sheets.months import Month, is_monthly, title_of
 from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
-from sheets.timing import Shift, shifts_of, zone_of
+from sheets.timing import Shift, shift_of, shifts_of, zone_of
 
 ROSTERS = frozenset({"month-grid", "long"})
 """Kinds of sheets that say what people do on which day."""
@@ -162,6 +162,21 @@ class Rosters:
             for sheet in self._sheets.values()
             if sheet.department == department
         ]
+
+    def timed(self, sheet: Sheet, day: date, duties: Duties) -> list[Shift]:
+        """What somebody does on a day, with the times that the table of codes gives it."""
+        zone = zone_of(sheet.shape, self.state(sheet.id).zone)
+        codes = self._codes(sheet, str(Month.of(day)))
+        return [shift_of(day, duty, codes, zone) for duty in duties]
+
+    def local(self, sheet: Sheet, now: float) -> datetime:
+        """What time it is where a sheet's times are.
+
+        Args:
+            now: Unix seconds.
+        """
+        zone = sheet.shape.zone or self.state(sheet.id).zone
+        return datetime.fromtimestamp(now, zone_of(sheet.shape, zone) or UTC)
 
     def _own(self, sheet: Sheet, number: str, months: list[Month]) -> Own:
         state = self.state(sheet.id)

@@ -1,0 +1,1 @@
+"""/duty: what somebody works, out of their department's rosters; who they are there; changes."""
