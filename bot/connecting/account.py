@@ -197,7 +197,9 @@ async def privacy(update: Update, context: BotContext) -> None:
     rows = []
     if (sheets := context.core.sheets) is not None:
         links = sheets.people.links
-        if await context.core.workers.read(links.of, context.owner):
+        may_tap = context.services.options.members.may_use(context.owner)
+        linked = await context.core.workers.read(links.of, context.owner)
+        if may_tap and linked:
             rows.append(keyboards.unlink(context.t, context.owner))
         text += "\n\n" + context.t.tr(
             "📅 Of rosters I keep which staff number is yours, what you want to be told, and which "

@@ -103,7 +103,9 @@ async def _tell_changes(bot: ExtBot[int], services: Services, letter: Letter) ->
     mark = _marking(core, partial(people.outbox.mark, letter))
     links = await core.workers.read(people.links.of, owner)
     department = letter.sheet.partition(".")[0]
-    wants = any(one.changes and one.department == department for one in links)
+    # They may have taken it back since, or have another number.
+    mine = department, letter.number
+    wants = any(one.changes and (one.department, one.number) == mine for one in links)
     sheet = people.rosters.sheets.get(letter.sheet)
     may_use = services.options.members.may_use(owner)
     if sheet is None or not wants or not may_use or not letter.changes:

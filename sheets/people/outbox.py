@@ -30,6 +30,8 @@ class Letter:
     owner: Owner
     sheet: str
     """Its id."""
+    number: str = field(repr=False)
+    """Whose duties they are."""
     changes: tuple[Change, ...] = field(repr=False)
     held: Held[NoticeRecord] = field(repr=False)
 
@@ -64,7 +66,8 @@ class Outbox:
         for held in self._shelf.all():
             owner, sheet = owner_by_stem(held.name), held.name.partition(".")[2]
             if owner is not None:
-                yield Letter(owner, sheet, held.content.changes, held)
+                record = held.content
+                yield Letter(owner, sheet, record.number, record.changes, held)
 
     def mark(self, letter: Letter, *, told: bool) -> None:
         """It was sent, or after all was not: then it waits again, with what has come meanwhile."""

@@ -280,7 +280,7 @@ async def until_told(depot: Depot, who: Person, text: str) -> Message:
             for message in who.messages():
                 if message.from_bot and text in message.text:
                     return message
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.05)
 
 
 async def test_two_departments_and_two_sheets(
