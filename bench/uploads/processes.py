@@ -35,13 +35,13 @@ def family(pid: int) -> list[int]:
 
 def processor_seconds(pid: int) -> float:
     """Used so far by a process, by its threads, and by its children, those that ended too."""
-    seconds = 0.0
+    ticks = 0
     for process in family(pid):
         # The name before the parenthesis may hold blanks.
         fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
         used = fields[11:15] if process == pid else fields[11:13]
-        seconds += sum(map(int, used)) / _TICKS
-    return seconds
+        ticks += sum(map(int, used))
+    return ticks / _TICKS
 
 
 def memory(pid: int, temporary: Path) -> int:
