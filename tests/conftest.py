@@ -30,7 +30,7 @@ from tests.exceptions import OF_DATABASES, WHOLE_MODULES
 DATABASES = ("sqlite", "mariadb")
 OVER_DATABASES = (
     *("tests.commands.", "tests.departments.", "tests.security.", "tests.web."),
-    "tests.sheets.test_keeping",
+    *("tests.sheets.test_keeping", "tests.sheets.people.", "tests.bot.duty.test_telling"),
     "tests.bot.test_ending",
     *("tests.bot.test_consent_callback", "tests.bot.test_consent_departments"),
     "tests.bot.test_consent_device",

@@ -219,6 +219,18 @@ async def show_instead(
     await edit_or_send(context.bot, to, number, text, markup)
 
 
+async def show_buttons(
+    update: Update, context: Context, markup: InlineKeyboardMarkup | None, owner: Owner
+) -> None:
+    """Put other buttons under the message whose button was tapped; its text stays."""
+    message = update.callback_query.message if update.callback_query is not None else None
+    if message is not None:
+        with tolerated(owner):
+            await context.bot.edit_message_reply_markup(
+                message.chat.id, message.message_id, reply_markup=markup
+            )
+
+
 def note_refusal(refusal: TelegramError, owner: Owner, *, has_written: bool) -> None:
     """Log that `owner` is not told, because Telegram refuses to.
 

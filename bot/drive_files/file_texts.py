@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.texts import buttons, file_keyboards
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import Texts
+from bot.texts.catalogue import Html, Texts
 from bot.texts.organisation import organisation_refuses
 from bot.texts.reader import that_is_you
 from drive import Drive, DriveFile, DriveFolder, DriveRefused
@@ -145,7 +145,7 @@ def trouble(error: CustodyError | NotWanted, t: Texts, file_id: str = "", look: 
             text = t.tr(
                 "⏳ Google does not answer just now, and may have done it all the same. Before you "
                 "try again, look how it stands: {look}",
-                look=look,
+                look=Html(look),  # to be tapped
             )
         case OperatorFault():
             text = t.tr(

@@ -10,7 +10,7 @@ from telegram.error import TelegramError
 
 from bot.context import BotContext
 from bot.delivery.conversation import argument_of, asked_in, message_of
-from bot.delivery.messages import acknowledge, say, show_instead, tolerated
+from bot.delivery.messages import acknowledge, say, show_buttons, show_instead
 from bot.duty import chats, linking
 from bot.duty.buttons import IN_GROUPS, Buttons, about, action_of, month_in
 from bot.duty.own import mine_of, services_of
@@ -96,11 +96,9 @@ async def _changes(update: Update, context: BotContext, about_what: str) -> None
 async def _no_more(update: Update, context: BotContext, _: str) -> None:
     """Under what has changed, which stays as it is."""
     await _tell_changes(context, tell=False)
-    query = update.callback_query
-    await acknowledge(query, context.t.label("👌 I tell you no more changes."))
-    if query is not None:
-        with tolerated(context.owner):
-            await query.edit_message_reply_markup(Buttons(context.owner, context.t).only_next())
+    await acknowledge(update.callback_query, context.t.label("👌 I tell you no more changes."))
+    markup = Buttons(context.owner, context.t).only_next()
+    await show_buttons(update, context, markup, context.owner)
 
 
 async def _tell_changes(context: BotContext, *, tell: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
-from bot.texts.catalogue import Html, Texts
+from bot.texts.catalogue import Html, Texts, no_command
 from config.languages import N_, isolated
 from sheets.kinds.contents import LEAVE, REST, SHIFT, Duties, Duty
 from sheets.months import Month
@@ -41,7 +41,7 @@ def is_wide(t: Texts) -> bool:
 def shown(text: str) -> str:
     """What a cell says, as HTML."""
     cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return isolated(html.escape(cut, quote=False))
+    return isolated(html.escape(no_command(cut), quote=False))
 
 
 def day_of(day: date, t: Texts) -> str:
@@ -69,6 +69,14 @@ def month_of(month: Month | date, t: Texts) -> str:
 def hours_of(minutes: int, t: Texts) -> str:
     """As many hours: 2, 1.5"""
     return str(format_decimal(round(minutes / 60, 2), format="#,##0.##", locale=t.language))
+
+
+def time_of(minutes: int, t: Texts) -> str:
+    """2 h, 1 h 30 min"""
+    hours, left = divmod(minutes, 60)
+    if not left:
+        return t.tr("{hours} h", hours=hours)
+    return t.tr("{hours} h {minutes} min", hours=hours, minutes=left)
 
 
 def label(duty: Duty, shape: Shape, t: Texts) -> str:
@@ -102,7 +110,7 @@ def times(shift: Shift, t: Texts) -> str:
     if shift.start is not None or shift.end is not None:
         found = f"{_clock(shift.start)}–{_end(shift, t)}"
     if shift.duty.overtime and shift.duty.kind == SHIFT:
-        extra = t.tr("({hours} h overtime)", hours=hours_of(shift.duty.overtime, t))
+        extra = t.tr("({time} overtime)", time=time_of(shift.duty.overtime, t))
         found += extra if is_wide(t) or not found else f" {extra}"
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Final
 
@@ -55,6 +55,8 @@ class Question:
     """Departments where somebody else is linked to it."""
     other: Sequence[str]
     """Numbers to which whoever asks is linked now."""
+    zone: tzinfo | None
+    """Where the roster's times are."""
 
 
 async def ask(update: Update, context: BotContext, number: str) -> None:
@@ -85,7 +87,7 @@ async def put_questions(bot: ExtBot[int], services: Services) -> None:
     asks = services_of(core).people.asks
 
     def untold() -> list[Ask]:
-        return [one for one in asks.open() if not one.record.told]
+        return [one for one in asks.open() if not one.record.is_put]
 
     if not services.options.admin_user_ids or not await core.workers.read(untold):
         return
@@ -94,15 +96,16 @@ async def put_questions(bot: ExtBot[int], services: Services) -> None:
             if not may_tell():
                 return
             question = await core.workers.read(question_of, core, one)
-            sent = await _put(bot, services, question)
-            if sent:
-                await core.workers.run(asks.told, one, sent)
+            sent, is_put_off = await _put(bot, services, question)
+            if sent or not is_put_off:
+                await core.workers.run(asks.note_put, one, sent)
 
 
 async def _put(
     bot: ExtBot[int], services: Services, question: Question
-) -> tuple[tuple[int, int], ...]:
-    sent = []
+) -> tuple[tuple[tuple[int, int], ...], bool]:
+    """The messages, and whether somebody who was not reached may be another time."""
+    sent, is_put_off = [], False
     for user_id in sorted(services.options.admin_user_ids):
         owner = Owner.user(user_id)
         t = await services.core.preferences.texts(owner)
@@ -115,7 +118,8 @@ async def _put(
             _log.warning("administrator_not_reached", owner=owner)
         except (TelegramError, RuntimeError):
             _log.info("message_not_sent", owner=owner)
-    return tuple(sent)
+            is_put_off = True
+    return tuple(sent), is_put_off
 
 
 def question_of(core: Core, asked: Ask) -> Question:
@@ -127,7 +131,12 @@ def question_of(core: Core, asked: Ask) -> Question:
         for one in named
         if any(link.owner != asked.owner for link in people.links.whose(one.department, one.number))
     )
-    return Question(asked, named, taken, [one.number for one in people.links.of(asked.owner)])
+    sheets = people.rosters.sheets.values()
+    departments = {one.department for one in named}
+    mine = [sheet for sheet in sheets if sheet.department in departments] or [*sheets]
+    zone = people.rosters.zone(mine[0]) if mine else None
+    other = [one.number for one in people.links.of(asked.owner)]
+    return Question(asked, named, taken, other, zone)
 
 
 async def decide(update: Update, context: BotContext) -> None:
@@ -200,7 +209,10 @@ async def _tell(context: BotContext, done: Decided, department: str) -> None:
             number=record.number,
         )
     await deliver(context.bot, owner, text, markup)
+    people = services_of(core).people
     for other in done.displaced:
+        if not await core.workers.read(people.links.of, other):
+            await core.workers.run(people.unlink, other)  # with the addresses of their calendar
         _log.info("roster_link_changed", owner=other, result="roster_unlinked")
         t = await context.texts_for(other)
         text = t.tr(
@@ -269,7 +281,8 @@ def _named(one: Named, t: Texts) -> str:
 
 def _after(question: Question, decided: Ask, core: Core, t: Texts) -> str:
     record = decided.record
-    when = t.moment(datetime.fromtimestamp(record.decided_at or 0.0, UTC))
+    moment = datetime.fromtimestamp(record.decided_at or 0.0, question.zone or UTC)
+    when = t.moment(moment) if question.zone is None else moment.strftime("%Y-%m-%d %H:%M")
     who = record.decided_name or "?"
     match record.state:
         case "confirmed":

@@ -10,7 +10,7 @@ from bot.duty import days
 from bot.texts.catalogue import Html, Texts
 from sheets.months import Month
 from sheets.people.rosters import Own, Part
-from sheets.timing import Shift, sums_of
+from sheets.timing import Shift, Sums, sums_of
 
 _COLUMN: Final = 4
 """Full-width characters."""
@@ -80,13 +80,22 @@ def _sums(shifts: list[Shift], month: Month, own: Own, t: Texts) -> list[str]:
     between = "　" if days.is_wide(t) else " · "
     lines = [head + (between + " · ".join(counts) if counts else "")]
     if sums.minutes:
-        hours, overtime = days.hours_of(sums.minutes, t), days.hours_of(sums.overtime, t)
-        lines.append(
-            t.tr("{hours} hours, {overtime} of them overtime", hours=hours, overtime=overtime)
-            if sums.overtime
-            else t.tr("{hours} hours", hours=hours)
-        )
+        lines.append(_time(sums, t))
     return [*lines, ""]
+
+
+def _time(sums: Sums, t: Texts) -> str:
+    if sums.minutes % 60 or sums.overtime % 60:
+        time = days.time_of(sums.minutes, t)
+        if not sums.overtime:
+            return t.tr("{time} in all", time=time)
+        overtime = days.time_of(sums.overtime, t)
+        return t.tr("{time} in all, {overtime} of it overtime", time=time, overtime=overtime)
+    hours = days.hours_of(sums.minutes, t)
+    if not sums.overtime:
+        return t.tr("{hours} hours", hours=hours)
+    overtime = days.hours_of(sums.overtime, t)
+    return t.tr("{hours} hours, {overtime} of them overtime", hours=hours, overtime=overtime)
 
 
 def _rows(cells: list[tuple[date, str]], t: Texts) -> list[str]:

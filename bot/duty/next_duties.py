@@ -9,14 +9,13 @@ from typing import Final
 
 from bot.duty import days
 from bot.texts.catalogue import Html, Texts
-from sheets.keeping.looking import INTERVAL
 from sheets.months import Month
 from sheets.people.rosters import Own
 from sheets.timing import Shift
 
 DAYS: Final = 5
-OLD_SECONDS: Final = 3 * INTERVAL
-"""What was looked at before that is an old copy."""
+OLD_SECONDS: Final = 1800.0
+"""What was looked at before that is an old copy, at the usual interval."""
 _AHEAD: Final = 62
 """Days that are looked through."""
 
@@ -38,14 +37,17 @@ class _Entry:
     is_blank: bool = False
 
 
-def next_duties(rosters: Sequence[Titled], now: float, t: Texts) -> str:
+def next_duties(
+    rosters: Sequence[Titled], now: float, t: Texts, *, old_seconds: float = OLD_SECONDS
+) -> str:
     """The message of /duty.
 
     Args:
         rosters: those that the person is on.
         now: Unix seconds.
+        old_seconds: what was looked at longer ago could not be read.
     """
-    lines = [*_old(rosters, now, t)]
+    lines = [*_old(rosters, now, t, old_seconds)]
     running = [*_running(rosters, now, t)]
     listed = _listed(rosters, now, t)
     if lines:
@@ -87,14 +89,14 @@ def looked_at(one: Titled, now: float, t: Texts) -> str:
     )
 
 
-def _old(rosters: Sequence[Titled], now: float, t: Texts) -> Iterator[str]:
+def _old(rosters: Sequence[Titled], now: float, t: Texts, old_seconds: float) -> Iterator[str]:
     """Said of the one that is oldest; and where what is there now is not taken over."""
     read = [one for one in rosters if one.own.state.looked_at is not None]
     oldest = min(read, key=lambda one: one.own.state.looked_at or 0.0, default=None)
     if oldest is not None:
         looked = oldest.own.state.looked_at or now
         here, age = oldest.own.local(now), now - looked
-        if age >= OLD_SECONDS:
+        if age >= old_seconds:
             when = Html(days.at(oldest.own.local(looked), here.date(), t))
             hours = int(age // 3600)
             yield (
@@ -161,17 +163,17 @@ def _listed(rosters: Sequence[Titled], now: float, t: Texts) -> list[_Entry]:
         for day, entries in _of(one, now, t, name if len(rosters) > 1 else ""):
             known.add(day)
             found.setdefault(day, []).extend(entries)
-    listed: list[_Entry] = []
+    by_day: list[list[_Entry]] = []
     for day in sorted(known):
         # Of an empty cell nothing is said where another roster says something.
         mine = sorted(found[day], key=lambda entry: entry.start)
-        told = [entry for entry in mine if not entry.is_blank]
-        listed += told or mine[:1]
-        if len({entry.day for entry in listed}) == DAYS:
-            break
-    while listed and listed[-1].is_blank:
-        listed.pop()
-    return listed
+        by_day.append([entry for entry in mine if not entry.is_blank] or mine[:1])
+    while by_day and by_day[-1][0].is_blank:
+        by_day.pop()
+    first = next((at for at, mine in enumerate(by_day) if not mine[0].is_blank), 0)
+    # Days without anything are shown between others, and today's; not a week of them.
+    begin = first if first >= DAYS else 0
+    return [entry for mine in by_day[begin : begin + DAYS] for entry in mine]
 
 
 def _of(one: Titled, now: float, t: Texts, name: str) -> Iterator[tuple[date, list[_Entry]]]:

@@ -8,7 +8,7 @@ from bot.context import BotContext
 from bot.duty import days
 from bot.duty.buttons import Buttons, about
 from bot.duty.month import looks, month_view, not_there
-from bot.duty.next_duties import Titled, next_duties
+from bot.duty.next_duties import OLD_SECONDS, Titled, next_duties
 from bot.duty.own import (
     Mine,
     mine_of,
@@ -31,7 +31,9 @@ async def next_shown(context: BotContext, *, in_group: bool) -> Shown:
     if why is not None:
         return why
     t, listed, now = context.t, mine.listed, mine.now
-    text = next_duties(listed, now, t)
+    # Whoever asks has it looked at: what is older than an interval could not be read.
+    old = max(OLD_SECONDS, 1.5 * services_of(context.core).mirror.interval)
+    text = next_duties(listed, now, t, old_seconds=old)
     if not in_group:
         text = "\n".join([text, *(gone_from(number.number, t) for number in mine.gone)])
     this = [month_button(one.own, this_month(one, now), now) for one in listed]
@@ -97,7 +99,7 @@ def not_linked(context: BotContext, *, in_group: bool) -> Shown:
     t = context.t
     lines = [
         t.tr("I do not know yet who you are on the roster."),
-        t.tr("Send your staff number with it, for example: {example}", example="/duty A1001"),
+        t.tr("Send your staff number with it, for example: {example}", example=Html("/duty A1001")),
         t.tr("You see it once an administrator has confirmed: a roster is personal."),
     ]
     if in_group:

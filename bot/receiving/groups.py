@@ -155,6 +155,9 @@ async def moved(update: Update, context: BotContext) -> None:
         return
     # What was asked there before is still answered there: it is the same group.
     await context.services.uploads.move_chat(message.chat_id, message.migrate_to_chat_id)
+    if (sheets := context.core.sheets) is not None:
+        move = sheets.people.chats.move
+        await context.core.workers.run(move, message.chat_id, message.migrate_to_chat_id)
     if message.migrate_to_chat_id in context.services.options.allowed_chat_ids:
         return
     _log.warning("group_moved", result="not_allowed")

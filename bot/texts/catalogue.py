@@ -15,10 +15,23 @@ from typing import Final
 from babel.dates import format_date
 from babel.numbers import format_decimal
 
+from bot.texts.patterns import COMMAND
 from config import sizes
 from config.languages import DEFAULT_LANGUAGE, LANGUAGES, catalogue, isolated
 
 _LOCALE: Final = Path(__file__).parents[1] / "locale"
+
+
+_JOINER: Final = "\u2060"
+
+
+def no_command(text: str) -> str:
+    """What somebody else has written, with nothing in it of which Telegram makes a command: a tap
+    on that would send it. Nobody sees the difference.
+
+    https://core.telegram.org/bots/api#messageentity
+    """
+    return COMMAND.sub(f"/{_JOINER}", text)
 
 
 class Html(str):
@@ -51,17 +64,20 @@ class Texts:
 
     @staticmethod
     def _filled(message: str, values: Mapping[str, object]) -> str:
-        escaped = {
-            name: value
-            if isinstance(value, Html)
-            else isolated(html.escape(str(value), quote=False))
-            for name, value in values.items()
-        }
+        escaped: dict[str, Html] = {}
+        for name, value in values.items():
+            if isinstance(value, Html):
+                escaped[name] = value
+                continue
+            # What stands in <code> is copied, and is no command there.
+            is_code = f"<code>{{{name}}}" in message
+            text = str(value) if is_code else no_command(str(value))
+            escaped[name] = Html(isolated(html.escape(text, quote=False)))
         return message.format(**escaped)
 
     def link(self, name: str, address: str) -> Html:
         """`name` as a link, for `tr`."""
-        text = isolated(html.escape(name, quote=False))
+        text = isolated(html.escape(name if address else no_command(name), quote=False))
         return Html(f'<a href="{html.escape(address)}">{text}</a>' if address else text)
 
     def size(self, count: int) -> str:

@@ -14,6 +14,8 @@ ENDING: Final = re.compile(r"[A-Za-z0-9]{1,16}")
 """The ending of a file's name."""
 ALBUM: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 """An album's number."""
+COMMAND: Final = re.compile(r"(?<![\w/<>])/(?=[A-Za-z0-9_])")
+"""What Telegram makes a command of, wherever it stands: `(國)/1425G`."""
 WISH: Final = re.compile(r"#name[^\S\n]+(\S[^\n]*)\n?", re.IGNORECASE)
 """A name that is wished: group 1, with the blanks at its end."""
 
@@ -26,6 +28,7 @@ def naming(username: str) -> re.Pattern[str]:
 PATTERNS: Final[dict[str, re.Pattern[str]]] = {
     "ENDING": ENDING,
     "ALBUM": ALBUM,
+    "COMMAND": COMMAND,
     "WISH": WISH,
     "naming": naming("some_bot"),
 }

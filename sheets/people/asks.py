@@ -45,6 +45,8 @@ class AskRecord(Kept):
     decided_at: float | None = None
     decided_by: str = ""
     decided_name: str = Field(default="", repr=False)
+    is_put: bool = False
+    """Whether administrators were asked, as far as they can be reached."""
     told: tuple[tuple[int, int], ...] = ()
     """Chats of administrators, each with the message that asks there."""
 
@@ -95,6 +97,8 @@ class Asks:
         self._storage = storage
         self._links = links
         self._shelf = Shelf(storage, ASKS, AskRecord)
+        self._asked: dict[Owner, list[float]] = {}
+        """When each asked within a day: whoever has everything deleted begins no new count."""
 
     def ask(self, owner: Owner, number: str, name: str) -> tuple[Ask, bool]:
         """Ask, and whether that is new: who asks twice for one number asks once. What they asked
@@ -112,9 +116,11 @@ class Asks:
         for one in filter(None, mine):
             if one.is_open and is_same(one.record.number, number):
                 return one, False
-        lately = [one for one in mine if one and now - one.record.asked_at < _DAY]
-        if len(lately) >= MOST_A_DAY or len(self.open()) >= MOST_OPEN:
+        kept = sum(1 for one in mine if one and now - one.record.asked_at < _DAY)
+        lately = self._asked.setdefault(owner, [])
+        if max(kept, len(lately)) >= MOST_A_DAY or len(self.open()) >= MOST_OPEN:
             raise TooManyAsks("asked too often")
+        lately.append(now)
         id = secrets.token_hex(6)
         record = AskRecord(number=number, name=name, asked_at=now)
         self._shelf.add(_name(owner, id), record, [Event("roster_asked", owner)])
@@ -134,14 +140,14 @@ class Asks:
         held = self._find(id)
         return None if held is None else _ask(held)
 
-    def told(self, ask: Ask, messages: tuple[tuple[int, int], ...]) -> Ask:
-        """Where administrators were asked."""
+    def note_put(self, ask: Ask, messages: tuple[tuple[int, int], ...]) -> Ask:
+        """Administrators were asked: where."""
 
         def how(found: AskRecord | None) -> AskRecord | None:
             return (
                 None
                 if found is None
-                else found.model_copy(update={"told": (*found.told, *messages)})
+                else found.model_copy(update={"is_put": True, "told": (*found.told, *messages)})
             )
 
         changed = self._shelf.change(_name(ask.owner, ask.id), how)
@@ -228,7 +234,12 @@ class Asks:
         return self._shelf.find(names[0]) if len(names) == 1 else None
 
     def _sweep(self) -> None:
-        long_ago = self._storage.now() - KEPT_SECONDS
+        now = self._storage.now()
+        for owner, times in list(self._asked.items()):
+            self._asked[owner] = [at for at in times if now - at < _DAY]
+            if not self._asked[owner]:
+                del self._asked[owner]
+        long_ago = now - KEPT_SECONDS
         for held in self._shelf.all():
             if held.content.asked_at < long_ago:
                 self._shelf.forget(held)

@@ -94,6 +94,13 @@ class Chats:
         self._shelf.drop(held.name)
         return True
 
+    def move(self, chat_id: int, new_id: int) -> None:
+        """The group has become a supergroup: it is told there."""
+        held = self._shelf.find(_name(chat_id))
+        if held is not None:
+            self._shelf.write(_name(new_id), held.content.model_copy(update={"chat_id": new_id}))
+            self._shelf.drop(held.name)
+
     def find(self, chat_id: int) -> ChatRecord | None:
         """What a chat is told of; None: of nothing."""
         held = self._shelf.find(_name(chat_id))

@@ -175,8 +175,11 @@ class Rosters:
         Args:
             now: Unix seconds.
         """
-        zone = sheet.shape.zone or self.state(sheet.id).zone
-        return datetime.fromtimestamp(now, zone_of(sheet.shape, zone) or UTC)
+        return datetime.fromtimestamp(now, self.zone(sheet) or UTC)
+
+    def zone(self, sheet: Sheet) -> zoneinfo.ZoneInfo | None:
+        """Where a sheet's times are; None: nobody says it."""
+        return zone_of(sheet.shape, "" if sheet.shape.zone else self.state(sheet.id).zone)
 
     def _own(self, sheet: Sheet, number: str, months: list[Month]) -> Own:
         state = self.state(sheet.id)

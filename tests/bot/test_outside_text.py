@@ -18,6 +18,7 @@ from commands.output import show_table
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.server import Sandbox
+from sandbox.telegram.formatting.text import found_entities
 from security.credential import Owner
 from security.storage.catalogue import NAME
 from tests.bot.test_file_actions import AMY, arrived, drive_file
@@ -129,3 +130,15 @@ def test_a_table_is_neither_markup_nor_orders_to_a_terminal(
     assert "[link=https://a]b[/link]" in shown
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["/start.pdf", "(a)/stop", "Plan – /cancel", "a/b.pdf", "https://a.example/b"]
+)
+def test_a_name_is_no_command(name: str) -> None:
+    """A tap on it would send it; what is copied stays as it was written."""
+    t = Texts("en")
+    for said in (t.tr("“{name}”", name=name), t.tr("{name}", name=t.link(name, ""))):
+        assert [e for e in found_entities(said) if e["type"] == "bot_command"] == []
+        assert said.replace("\u2060", "").strip("“”") == name
+    assert t.tr("<code>{name}</code>", name=name) == f"<code>{name}</code>"

@@ -347,6 +347,7 @@ async def test_a_cleared_tab_empties_nobodys_roster(
     assert not any("changed" in message.text for message in ann.messages())
 
 
+@pytest.mark.one_way
 async def test_the_sheet_is_called_otherwise_by_now(
     start_depot: StartDepot, planner: Planner, people: People
 ) -> None:

@@ -101,6 +101,7 @@ def age(depot: Depot, seconds: float) -> None:
     documents.write("tanhae.roster", Changes(events=tuple(older)).model_dump(mode="json"))
 
 
+@pytest.mark.one_way
 async def test_a_restart_neither_doubles_nor_loses(start_depot: StartDepot, people: People) -> None:
     """Taken out of the pending changes, and then killed: the next start tells it."""
     ann = people()
@@ -156,6 +157,7 @@ async def test_nobody_is_told_what_is_no_longer_theirs(
     assert times_told(ann) == 0
 
 
+@pytest.mark.one_way
 async def test_nobody_is_woken_but_for_the_next_day(
     start_depot: StartDepot, planner: Planner, people: People
 ) -> None:
@@ -177,6 +179,7 @@ async def test_nobody_is_woken_but_for_the_next_day(
         assert told.text.count("→") == 2
 
 
+@pytest.mark.one_way
 async def test_the_job_looks_and_tells(start_depot: StartDepot, people: People) -> None:
     """As the scheduler does it, without a hand."""
     ann = people()

@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.duty import days
 from bot.duty import month as months
 from bot.duty.changes import Changed, changed, counted
 from bot.duty.next_duties import next_duties
 from bot.texts.catalogue import Texts
+from sandbox.telegram.formatting.text import found_entities
 from sheets.kinds.contents import Duty
 from sheets.months import Month
 from sheets.people.chats import Count
@@ -119,11 +121,18 @@ def test_what_has_ended_is_left_out_and_an_empty_cell_is_not() -> None:
     assert first_lines("2026-11-23T17:35", found) == [
         *("Next", "", "Tue 24 Nov · —", "Wed 25 Nov · 0905G · 09:05–17:35", "Thu 26 Nov · rest"),
         "Fri 27 Nov · R/0905G · 09:05–17:35",
-        "Sat 28 Nov · R(國)/1425G · 14:25–00:55 next day (2 h overtime)",
+        "Sat 28 Nov · R(國)/\u20601425G · 14:25–00:55 next day (2 h overtime)",
     ]
     assert first_lines("2026-11-28T23:00", {"2026-11": {23: "0905G"}}) == [
         "No more duties this month."
     ]
+    # Whoever works again after a week's nothing sees when.
+    later = {"2026-11": {**rest(23, 24), 25: "0905G"}}
+    assert first_lines("2026-11-01T12:00", later)[2:] == [
+        *("Mon 23 Nov · rest", "Tue 24 Nov · rest", "Wed 25 Nov · 0905G · 09:05–17:35")
+    ]
+    soon = {"2026-11": {4: "0905G"}}
+    assert first_lines("2026-11-01T12:00", soon)[2:4] == ["Sun 1 Nov · —", "Mon 2 Nov · —"]
 
 
 def test_daylight_saving_of_another_zone() -> None:
@@ -157,6 +166,12 @@ def test_an_old_copy_says_so_first(t: Texts, said: str) -> None:
     now, looked = moment("2026-11-30T13:50"), moment("2026-11-30T11:40")
     one = titled({"2026-11": {30: "1425G"}}, looked=looked)
     assert next_duties([one], now, t).startswith(f"{said}\n\n{t.tr('Next')}\n\n")
+
+
+def test_what_counts_as_old_follows_the_interval() -> None:
+    now = moment("2026-11-30T13:50")
+    one = titled({"2026-11": {30: "1425G"}}, looked=now - 3600)
+    assert next_duties([one], now, EN, old_seconds=5400).startswith("Next")
 
 
 def test_ages_are_said_as_people_say_them() -> None:
@@ -203,7 +218,7 @@ def test_two_rosters_are_one_list() -> None:
     [
         (
             HANT,
-            "2026 年 12 月　21 班 · 8 休 · 1 特休\n共 180.5 小時，加班 2 小時\n\n"
+            "2026 年 12 月　21 班 · 8 休 · 1 特休\n共 180 小時 30 分鐘，加班 2 小時\n\n"
             "01（二）休　　　02（三）1425G+2\n"
             "03（四）特休　　04（五）⚠ 站訓\n"
             "05（六）休　　　06（日）休\n"
@@ -211,12 +226,13 @@ def test_two_rosters_are_one_list() -> None:
         ),
         (
             HANS,
-            "2026 年 12 月　21 班 · 8 休 · 1 特休\n共 180.5 小时，加班 2 小时\n\n"
+            "2026 年 12 月　21 班 · 8 休 · 1 特休\n共 180 小时 30 分钟，加班 2 小时\n\n"
             "01（二）休　　　02（三）1425G+2\n",
         ),
         (
             EN,
-            "December 2026 · 21 duties · 8 rests · 1 leave\n180.5 hours, 2 of them overtime\n\n"
+            "December 2026 · 21 duties · 8 rests · 1 leave\n"
+            "180 h 30 min in all, 2 h of it overtime\n\n"
             "Tue 1 · rest\nWed 2 · 1425G+2\nThu 3 · annual leave\nFri 4 · ⚠ 站訓\n",
         ),
     ],
@@ -365,6 +381,34 @@ def test_what_cells_may_say(text: str, hant: str, en: str | None) -> None:
     for t, said in ((HANT, hant), (EN, en)):
         if said is not None:
             assert first_lines("2026-11-30T08:00", found, t)[2].endswith(said)
+
+
+def test_times_are_said_in_hours_and_minutes() -> None:
+    assert [days.time_of(minutes, EN) for minutes in (60, 90, 11_240)] == [
+        *("1 h", "1 h 30 min", "187 h 20 min")
+    ]
+    assert days.time_of(11_240, HANT) == "187 小時 20 分鐘"
+    whole = titled({"2026-12": {1: "1425G", 2: "1425G"}}, looked=0.0)
+    text = months.month_view(whole.own, whole.own.parts["2026-12"], Month(2026, 12), HANT)
+    assert text.split("\n")[1] == "共 17 小時"
+    text = months.month_view(whole.own, whole.own.parts["2026-12"], Month(2026, 12), EN)
+    assert text.split("\n")[1] == "17 hours"
+
+
+@pytest.mark.parametrize("text", ["R(國)/1425G(+2)", "休 /start", "/help", "月台(/a)"])
+def test_nothing_that_a_cell_says_is_a_command(text: str) -> None:
+    """A tap on it would send it."""
+    one = titled({"2026-12": {1: text, 2: "0905G"}}, looked=0.0)
+    [shift] = [each for each in one.own.parts["2026-12"].shifts if each.day.day == 1]
+    changes = [Changed(shift.day, (shift.duty,), (shift.duty,), [shift])]
+    read = datetime(2026, 12, 1, 13, 50, tzinfo=TAIPEI)
+    for t in (HANT, EN):
+        for said in (
+            next_duties([one], moment("2026-12-01T01:00"), t),
+            months.month_view(one.own, one.own.parts["2026-12"], Month(2026, 12), t),
+            changed(changes, one.own.sheet.shape, read, read.date(), t),
+        ):
+            assert found_entities(said) == []
 
 
 def test_a_duty_without_a_table_of_codes_has_no_times() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -129,6 +130,23 @@ def test_nobody_tries_many_numbers(people: DutyPeople) -> None:
         people.asks.ask(ALICE, "A9", "Alice")
     assert [one.record.number for one in people.asks.open()] == [f"A{MOST_A_DAY - 1}"]
     people.asks.ask(BOB, "A9", "Bob")
+    people.forget(ALICE)  # which is their right, and no way to try more of them
+    with pytest.raises(TooManyAsks):
+        people.asks.ask(ALICE, "A9", "Alice")
+
+
+def test_two_administrators_at_the_same_moment_decide_once(people: DutyPeople) -> None:
+    for number in range(10):
+        owner = Owner.user(7000 + number)
+        ask, _ = people.asks.ask(owner, "A1001", "Somebody")
+        with ThreadPoolExecutor(2) as both:
+            yes = both.submit(people.asks.confirm, ask.id, "tanhae", "A1001", CHEN)
+            no = both.submit(people.asks.refuse, ask.id, LI)
+        decided = [one for one in (yes.result(), no.result()) if one is not None]
+        assert [one.is_new for one in decided].count(True) == 1
+        assert len({one.ask.record.state for one in decided}) == 1
+        is_linked = decided[0].ask.record.state == "confirmed"
+        assert bool(people.links.of(owner)) is is_linked
 
 
 def test_months_are_waited_for(people: DutyPeople) -> None:
@@ -284,6 +302,9 @@ def test_a_chat_is_told_numbers_alone(people: DutyPeople, storage: Storage) -> N
     assert [*people.chats.due(now)] == []
     people.chats.mark(due, told=False)
     assert len([*people.chats.due(now)]) == 1
+    people.chats.move(-100, -1000)
+    assert people.chats.find(-100) is None
+    people.chats.move(-1000, -100)
     assert people.chats.end(-100) is True
     assert people.chats.end(-100) is False
     people.chats.mark(due, told=False)
