@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
 from sandbox.google import GoogleWorld
 from sandbox.google.oauth.service_accounts import made
-from sandbox.google.sheets.samples import SHEETS_TOML, samples
+from sandbox.google.sheets.samples import PEOPLE, SHEETS_TOML, samples
 
 _SLUG: Final = "tanhae"
 _SECONDS: Final = 4
 """From one look to the next, and before a change is told: whoever tries it waits for it."""
+_TAIPEI: Final = timezone(timedelta(hours=8))
+_DAY: Final = (time(7), time(22))
 
 
 def sheet_settings(google: GoogleWorld, token_uri: str, folder: Path) -> dict[str, str]:
@@ -27,6 +30,7 @@ def sheet_settings(google: GoogleWorld, token_uri: str, folder: Path) -> dict[st
     google.service_accounts.add(account)
     for spreadsheet in samples(google.sheets.today(), account.address):
         google.sheets.add(spreadsheet)
+    google.sheets.note = lambda: note(datetime.fromtimestamp(google.now(), _TAIPEI).time())
     encoded = base64.b64encode(json.dumps(key_file).encode()).decode("ascii")
     (file := folder / "sheets.toml").write_text(SHEETS_TOML, "utf-8")
     return {
@@ -35,3 +39,20 @@ def sheet_settings(google: GoogleWorld, token_uri: str, folder: Path) -> dict[st
         "SHEETS_INTERVAL_MINUTES": f"{_SECONDS / 60:.3f}",
         "SHEETS_SETTLE_MINUTES": f"{_SECONDS / 60:.3f}",
     }
+
+
+def note(now: time) -> str:
+    """What a planner has to know who waits for somebody to be told.
+
+    Args:
+        now: in Taipei, by which the bot keeps the night quiet.
+    """
+    number, name = PEOPLE[0]
+    says = (
+        "What is written here is told in the chat within some ten seconds. To be "
+        f"{name} there: as Alice, send /duty {number}, say yes to it as the administrator, send "
+        "/duty, and tap “Tell me of changes”."
+    )
+    if not _DAY[0] <= now < _DAY[1]:
+        says += f" It is {now:%H:%M} in Taipei: until 07:00 only of the next 24 hours."
+    return says

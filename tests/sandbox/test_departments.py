@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from datetime import time
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from sandbox.departments.commands import Command, CommandFailed, run_together
+from sandbox.departments.spreadsheets import note
 from sandbox.server import Sandbox, SandboxConfig
 from tests.browser.kit import make_run
 
@@ -64,6 +66,7 @@ def _console_link(browser: httpx.Client) -> str:
         for line in events.iter_lines():
             if found := re.search(r"http://localhost:\d+/console/enter/[\w-]+", line):
                 return found[0]
+            assert '"from_bot":true' not in line, line
     raise AssertionError("no link came")
 
 
@@ -123,3 +126,9 @@ def test_a_database_that_is_away_is_back_with_all_that_was_in_it(tmp_path: Path)
             assert httpx.get(link, timeout=30).status_code == 200
             found = browser.post("/sandbox/control/departments/sweep").json()
             assert (found["seen"], found["ended_by"]) == (0, None)
+
+
+@pytest.mark.parametrize(("now", "is_night"), [(12, False), (22, True), (6, True), (7, False)])
+def test_planners_are_told_when_nobody_is_told(now: int, is_night: bool) -> None:
+    """It would seem broken to whoever tries it at that hour."""
+    assert ("only of the next 24 hours" in note(time(now))) is is_night

@@ -90,6 +90,7 @@ class SheetPages:
             cell=chosen,
             text="" if cell is None else _typed(cell),
             fault=render("problem.html", text=fault) if fault else Html(""),
+            note=self._world.sheets.note(),
             tabs=join([_tab_link(found, one, is_open=one is tab) for one in found.tabs]),
             table=_table(tab, place),
         )

@@ -22,6 +22,8 @@ class SheetStore:
     def __init__(self, now: Callable[[], float]):
         self._now = now
         self.all: dict[str, Spreadsheet] = {}
+        self.note: Callable[[], str] = str
+        """What its pages say to planners of whoever reads along."""
         self.reads_of_user, self.reads_of_project = READS_OF_USER, READS_OF_PROJECT
         self._reads: deque[tuple[float, str]] = deque()
 
