@@ -120,8 +120,8 @@ def part_of(own: Own, month: Month) -> Part | None:
 
 def is_there(own: Own, month: Month) -> bool:
     """Whether a month can be shown."""
-    if own.is_monthly:
-        found = own.state.periods.get(str(month))
+    found = own.state.periods.get(str(month))  # one tab may say itself of which month it is
+    if own.is_monthly or found is not None:
         return found is not None and bool(found.current)
     days = [shift.day for part in own.parts.values() for shift in part.shifts]
     return bool(days) and Month.of(min(days)) <= month <= Month.of(max(days))

@@ -124,8 +124,8 @@ class Rosters:
         return SheetState() if held is None else held.content
 
     def named(self, number: str, now: float) -> list[Named]:
-        """Who has this number: in each department's rosters of this month and later, as it stands
-        there.
+        """Who has this number: in each department's rosters of this month and later, or else the
+        last there is, as it stands there.
 
         Args:
             now: Unix seconds.
@@ -137,9 +137,9 @@ class Rosters:
             state = self.state(sheet.id)
             zone = zone_of(sheet.shape, state.zone) or UTC
             first = str(Month.of(datetime.fromtimestamp(now, zone).date()))
-            for period in sorted(state.periods, reverse=True):
-                if period and period < first:
-                    continue
+            every = sorted(state.periods, reverse=True)
+            current = [period for period in every if not period or period >= first]
+            for period in current or every[:1]:
                 roster = self._roster(sheet.id, period, state)
                 if roster is None:
                     continue
