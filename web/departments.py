@@ -17,6 +17,7 @@ from departments.services import DepartmentServices
 from web.api.authorization import authorization_routes
 from web.api.clients import client_routes
 from web.api.documents import add_documents
+from web.api.sheets.calendars import calendar_routes
 from web.api.sheets.routes import sheet_routes
 from web.api.status import status_routes
 from web.api.tokens import token_routes
@@ -39,7 +40,7 @@ from web.site.static import add_static
 if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
     from sheets.keeping.services import SheetServices
 
-_PREFIXES: Final = ("/api/", "/console", "/settings/", "/static/")
+_PREFIXES: Final = ("/api/", "/calendar/", "/console", "/settings/", "/static/")
 """Of departments' addresses, where the bot has others."""
 
 
@@ -129,6 +130,7 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         status_routes(made, signed_in, keys),
         client_routes(made, signed_in, keys),
         sheet_routes(made, parts.sheets, signed_in, keys),
+        calendar_routes(made, parts.sheets, keys),
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
         entering_routes(made, signed_in),
         settings_routes(made, signed_in, parts.public_url, redirect_uri),

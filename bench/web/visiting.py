@@ -55,20 +55,27 @@ class Visitor:
         self._numbers = itertools.count()
 
     async def ask(
-        self, method: str, path: str, named: dict[str, str] | None = None, **options: Any
+        self,
+        method: str,
+        path: str,
+        named: dict[str, str] | None = None,
+        *,
+        refused: int = 0,
+        **options: Any,
     ) -> httpx.Response:
         """One request, and its answer.
 
         Args:
             path: its blanks are filled by `named`.
+            refused: the status that it is refused with; 0: it is not.
 
         Raises:
-            Wrong: it is refused.
+            Wrong: it is refused, or not as was expected.
         """
         self.asked += 1
         self.routes.add(f"{method} {path}")
         answer = await self._http.request(method, path.format(**(named or {})), **options)
-        if answer.status_code >= 400:
+        if answer.status_code != refused if refused else answer.status_code >= 400:
             raise Wrong(f"{method} {path}: {answer.status_code} {answer.text[:500]}")
         return answer
 
@@ -100,6 +107,18 @@ class Visitor:
         await self._authorise()
         for path, fields in _FORMS:
             await self.ask("POST", path, data={**_ASK, **fields, "csrf": await self._csrf()})
+
+    async def go_round_sheets(self) -> None:
+        """Ask for everything about a department's roster that was read once."""
+        path, named = "/api/sheets/{department}/{name}", {"department": "tanhae", "name": "roster"}
+        await self.ask("POST", f"{path}/sync", named, json={})
+        for below in ("", "/shifts", "/versions"):
+            await self.ask("GET", f"{path}{below}", named)
+        await self.ask("GET", f"{path}/diff", named, refused=404)
+        none = {"version": "20261130-000000"}
+        for below in ("/accept", "/keep"):
+            await self.ask("POST", f"{path}{below}", named, refused=409, json=none)
+        await self.ask("GET", "/calendar/{address}", {"address": f"{'x' * 43}.ics"}, refused=404)
 
     async def _authorise(self) -> None:
         asked = await self.ask("GET", "/api/google/auth-url", params=_ASK)

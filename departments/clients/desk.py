@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, NoReturn
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final, Literal
 
 import structlog
 from pydantic import SecretStr
 
 from departments.clients.alarms import GUESSED, Alarm, Alarms, Suspicion, name_of
 from departments.clients.clients import Client, Clients
+from departments.clients.guessing import Guessing, refuse
 from departments.clients.keys import is_key
 from departments.clients.pairing import Pairing, letters_of
-from departments.clients.refusals import NotAllowed, Refused, TooOften, WrongKey
+from departments.clients.refusals import NotAllowed, TooOften, WrongKey
 from departments.clients.stopping import KeyStops
 from departments.clients.use import WRITTEN_EVERY, Seen, Use
 from departments.limits import Limits, place_of
@@ -34,9 +34,6 @@ from security.storage.protocol import Storage
 
 Wants = Literal["token", "upload", "status", "sheets"]
 REMEMBERED_SECONDS: Final = 1.0
-_PROVEN_SECONDS: Final = 3600.0
-_AT_ONCE: Final = 10
-"""Keys that nobody knows yet, from one address: no more than may be wrong in a minute."""
 _WRITES_AT_ONCE: Final = 2
 """Counts wait in line: a whole office that comes at once holds up no token that is to be saved."""
 _ALARM_AGAIN: Final = 600.0
@@ -75,14 +72,12 @@ class ClientDesk:
         self._now = storage.now
         self._workers = workers
         self._secret = secret
+        self.guessing: Final = Guessing(limits, self._tell_of_guesses)
         self._limits = limits
         self._blocks = blocks
         self._stops = KeyStops(workers, self.clients, withdraw or _nothing)
         self._memory_seconds = memory_seconds
         self._remembered: OrderedDict[str, tuple[float, Client]] = OrderedDict()
-        self._proven: dict[str, float] = {}
-        """When a key was last found good, by its document."""
-        self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._waiting: dict[str, tuple[asyncio.TimerHandle, Client]] = {}
         """Whose use is written in a while, by the key's document."""
         self._writing: dict[str, asyncio.Task[Seen]] = {}
@@ -119,18 +114,18 @@ class ClientDesk:
             await self._suspect(client, "client_stopped_key")
             self._limits.failures.count(place)
             code = "key_revoked" if client.state == "revoked" else "key_blocked"
-            self._refuse(WrongKey(f"the key is {client.state}", code=code, client=client))
-        self._proven[client.name] = time.monotonic()
+            refuse(WrongKey(f"the key is {client.state}", code=code, client=client))
+        self.guessing.prove(client.name)
         if department is not None and department.slug != client.department:
             await self._suspect(client, "client_other_department")
             says = "the key is another department's"
-            self._refuse(NotAllowed(says, code="other_department", client=client))
+            refuse(NotAllowed(says, code="other_department", client=client))
         if wants == "token" and "token" not in client.may:
             says = "the key may not get tokens"
-            self._refuse(NotAllowed(says, code="token_not_allowed", client=client))
+            refuse(NotAllowed(says, code="token_not_allowed", client=client))
         limit = self._limits.of_keys.get(wants)
         if limit is not None and (wait := limit.count(client.name)) is not None:
-            self._refuse(TooOften(wait, client=client))
+            refuse(TooOften(wait, client=client))
         told_by = self._secret.digest("machines", (machine or place)[:_LONGEST_MACHINE])[:16]
         seen = self.use.note(client.name, told_by, counts=wants in ("token", "upload"))
         if seen.second_machine:  # other processes may know it
@@ -139,7 +134,7 @@ class ClientDesk:
             self._write_soon(client)
             await self._look_into(client, seen)
         if self._blocks and (seen.busy or seen.second_machine):
-            self._refuse(WrongKey("the key is blocked", code="key_blocked", client=client))
+            refuse(WrongKey("the key is blocked", code="key_blocked", client=client))
         return client
 
     async def pair(self, code: str, *, address: str) -> tuple[Client, SecretStr]:
@@ -150,12 +145,12 @@ class ClientDesk:
             OperatorFault: the storage does not answer.
         """
         place = place_of(address)
-        async with self._gate(place):
+        async with self.guessing.gate(place):
             found = None
             if letters_of(code) is not None:
                 found = await self._workers.finish(self._workers.run(self.pairing.spend, code))
             if found is None:
-                await self._fail(place, WrongKey("no such pairing code", code="wrong_code"))
+                await self.guessing.fail(place, WrongKey("no such pairing code", code="wrong_code"))
             return found
 
     async def revoke(self, id: str, by: str) -> Client | None:
@@ -207,52 +202,22 @@ class ClientDesk:
             return client
         if not is_key(key):
             name = ""
-        proven = self._proven.get(name, -_PROVEN_SECONDS)
+        wrong = WrongKey("no such key", code="wrong_key")
         async with answered_soon():
-            if name and time.monotonic() - proven < _PROVEN_SECONDS:
-                client = await self._ask(name)
-            else:
-                async with self._gate(place):
-                    client = await self._ask(name) if name else None
-            if client is None:
-                await self._fail(place, WrongKey("no such key", code="wrong_key"))
-        return client
+            return await self.guessing.find(name, partial(self._ask, name), place, wrong)
 
     async def _ask(self, name: str) -> Client | None:
         asked = time.monotonic()
         client = await self._workers.read(self.clients.by_name, name)
         if client is None:
-            self._proven.pop(name, None)
             return None
         if not client.is_active:
-            self._proven.pop(name, None)
+            self.guessing.disprove(name)
         while self._remembered and next(iter(self._remembered.values()))[0] <= asked:
             self._remembered.popitem(last=False)
         self._remembered[name] = asked + self._memory_seconds, client
         self._remembered.move_to_end(name)
         return client
-
-    @asynccontextmanager
-    async def _gate(self, place: str) -> AsyncIterator[None]:
-        """Where keys and codes wait that may be none: whoever sends many at once learns nothing
-        more than who sends them one by one."""
-        gate = self._gates.setdefault(place, asyncio.Semaphore(_AT_ONCE))
-        async with gate:
-            if (wait := self._limits.failures.wait(place)) is not None:
-                self._refuse(TooOften(wait))
-            yield
-
-    async def _fail(self, place: str, refusal: WrongKey) -> NoReturn:
-        self._limits.failures.count(place)
-        if self._limits.guesses.count(place) is not None:
-            await self._raise(Alarm(code=GUESSED, since=self._now(), seen=self._now()))
-        self._refuse(refusal)
-
-    def _refuse(self, refusal: Refused) -> NoReturn:
-        client = refusal.client
-        about = {} if client is None else {"owner": client.owner, "client": client.id}
-        _log.warning("access_denied", result=refusal.code, **about)
-        raise refusal
 
     def _forget(self, client: Client | None) -> Client | None:
         if client is not None:
@@ -308,6 +273,9 @@ class ClientDesk:
                 self._write_soon(client)
 
     # What is suspicious
+
+    async def _tell_of_guesses(self) -> None:
+        await self._raise(Alarm(code=GUESSED, since=self._now(), seen=self._now()))
 
     async def _look_into(self, client: Client, seen: Seen) -> None:
         if seen.second_machine:

@@ -245,6 +245,7 @@ RESULTS: Final = frozenset(
         "other_department",
         "token_not_allowed",
         "personal",
+        "no_calendar",
         "client_busy",
         "client_second_machine",
         "client_stopped_key",

@@ -62,6 +62,8 @@ class Calendar:
     owner: Owner
     links: tuple[Link, ...]
     """Whose duties are in it: of each department this person's, by the number there."""
+    key: str = ""
+    """Tells this person's entries from everybody else's, and says nothing of who it is."""
 
 
 class CalendarAddresses:
@@ -108,7 +110,8 @@ class CalendarAddresses:
         for held in self._shelf.some(self._storage.find(CALENDARS, "secret", digest)):
             owner = self._owner_of(held, digest)
             if owner is not None and (links := self._links.of(owner)):
-                return Calendar(owner, tuple(links))
+                key = self._secret.digest("calendar_entries", owner.name)
+                return Calendar(owner, tuple(links), key)
         return None
 
     def revoke(self, owner: Owner, id: str) -> bool:

@@ -17,7 +17,7 @@ from sandbox.clients.google_controls import GoogleControls
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, TANHAE, RunningWeb
 from tests.web.pages_kit import SETTINGS
-from tests.web.test_roles import TABLE
+from tests.web.test_roles import FILLED, TABLE
 from web.gate.signed_in import COOKIE
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
@@ -67,7 +67,7 @@ def check_nothing_of_it_is_told(answer: httpx.Response) -> None:
 async def test_an_address_is_neither_followed_nor_printed(web: RunningWeb) -> None:
     """In no field, no page, whoever opens it; refused ones included."""
     pages = [
-        route.partition(" ")[2].format(code="x", digest="x", name="x")
+        route.partition(" ")[2].format(**FILLED)
         for route in TABLE
         if route.startswith("GET ") and not route.startswith("GET /static")
     ]

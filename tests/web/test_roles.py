@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 ANPING: Final = Department("anping", "安坑")
 FILLED: Final = {
     **{"id": "0123456789ab", "digest": "x", "code": "x" * 43},
-    **{"department": "tanhae", "name": "roster"},
+    **{"department": "tanhae", "name": "roster", "address": f"{'x' * 43}.ics"},
 }
 ROLES: Final = (
     *("nobody", "administrator", "administrator elsewhere", "no more an administrator"),
@@ -82,6 +82,8 @@ TABLE: Final[dict[str, tuple[dict[str, Any], dict[str, int]]]] = {
         {**ASK, "headers": {"Idempotency-Key": "1"}},
         {**C, "other department": 403},
     ),
+    # Whoever has an address; this one is nobody's.
+    "GET /calendar/{address}": ({}, dict.fromkeys(ROLES, 404)),
     "GET /api/openapi.json": ({}, ALL),
     "GET /api/docs": ({}, ALL),
     "GET /static/{digest}/{name}": ({}, ALL),
@@ -208,7 +210,7 @@ async def test_who_asks_is_looked_at_before_what_is_sent(
     async with everybody(web) as clients:
         for route, (_, refused) in TABLE.items():
             method, path = route.split(" ")
-            if path in ("/api/clients/pair", "/console/enter/{code}"):
+            if path in ("/api/clients/pair", "/console/enter/{code}", "/calendar/{address}"):
                 continue  # whoever knows a code
             body: dict[str, Any] = {} if method == "GET" else {"content": b"{"}
             path = path.format(**FILLED)

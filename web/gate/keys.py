@@ -72,5 +72,7 @@ def problem_of_refusal(refused: Refused) -> Problem:
             return Problem(403, refused.code)
         case WrongKey(code="wrong_code"):
             return Problem(400, refused.code)
+        case WrongKey(code="no_calendar"):
+            return Problem(404, refused.code)
         case _:
             return Problem(401, refused.code, headers=_CHALLENGE)

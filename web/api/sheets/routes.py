@@ -166,8 +166,8 @@ def sheet_routes(
             str | None,
             Query(
                 description="`next` of the page before.",
-                pattern=r"^[0-9]{8}-[0-9]{6}\.([0-9]{4}-[0-9]{2}|all)$",
-                examples=["20261130-055012.2026-12"],
+                pattern=r"^[0-9]{8}-[0-9]{6}-([0-9]{4}-[0-9]{2}|all)$",
+                examples=["20261130-055012-2026-12"],
             ),
         ] = None,
     ) -> Response:

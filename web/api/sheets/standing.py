@@ -64,7 +64,7 @@ def version(
 
 def cursor(one: Version) -> str:
     """Its place among a sheet's versions; a later one's is greater."""
-    return f"{one.id}.{one.period or 'all'}"
+    return f"{one.id}-{one.period or 'all'}"
 
 
 def is_held(state: SheetState | None, one: Version) -> bool:

@@ -1,0 +1,103 @@
+"""A person's calendar on the web: for whoever has its address, and as if it were not for others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from icalendar import Calendar
+from pydantic import SecretStr
+
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.server import Sandbox
+from security.credential import Owner
+from sheets.people.asks import Decider
+from sheets.people.calendars import address_of
+from tests.web.sheets_kit import NAMES, SheetsWeb, sheets_web
+
+pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
+ALICE = Owner.user(501)
+
+
+@pytest.fixture
+async def front(
+    sandbox: Sandbox,
+    google: GoogleControls,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[SheetsWeb]:
+    async with sheets_web(sandbox, google, tmp_path, encryption_keys, monkeypatch) as made:
+        yield made
+
+
+async def calendar_of(front: SheetsWeb, number: str) -> tuple[str, str]:
+    """An address of somebody's calendar who has this number; its path, and its id."""
+    people, run = front.web.sheets.people, front.web.custody.workers.run
+    ask, _ = await run(people.asks.ask, ALICE, number, "Alice")
+    assert (
+        await run(people.asks.confirm, ask.id, "tanhae", number, Decider(Owner.user(900), "陳"))
+        is not None
+    )
+    issued = await run(people.calendars.issue, ALICE)
+    return address_of("", issued.secret), issued.id
+
+
+async def test_one_persons_duties_for_whoever_has_the_address_until_it_is_revoked(
+    front: SheetsWeb,
+) -> None:
+    await front.write("1735N", "(特)", "R")
+    await front.sync()
+    path, id = await calendar_of(front, "1011")
+    async with front.web.browser() as program:
+        answer = await program.get(path)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["Content-Type"] == "text/calendar; charset=utf-8"
+        assert answer.headers["Cache-Control"] == "no-store"
+        calendar: Any = Calendar.from_ical(answer.content)
+        assert calendar["X-WR-CALNAME"] == "淡海 班表"
+        night, leave, *others = calendar.events
+        assert (night["SUMMARY"], night.end.isoformat()) == ("1735N", "2026-12-01T17:55:00+00:00")
+        assert (leave["SUMMARY"], len(others)) == ("特休", 28)
+        for name in (*NAMES, "1011"):
+            assert name not in answer.text
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        assert (await program.get(path, headers=tag)).status_code == 304
+        head = await program.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        await front.write("1735N")
+        await front.sync()
+        assert (await program.get(path, headers=tag)).status_code == 200
+        wrong = await program.get(f"/calendar/{'x' * 43}.ics")
+        assert await front.web.custody.workers.run(
+            front.web.sheets.people.calendars.revoke, ALICE, id
+        )
+        gone = await program.get(path)
+        assert (gone.status_code, gone.content) == (404, wrong.content)
+        short = await program.get(path.removesuffix(".ics"))
+        assert (short.status_code, short.content) == (404, wrong.content)
+    log, secret = front.web.log.getvalue(), path.partition("/calendar/")[2].removesuffix(".ics")
+    assert secret not in log
+    assert secret not in wrong.text + gone.text + short.text
+    assert len(front.web.lines("access_denied")) == 3
+
+
+async def test_whoever_guesses_is_held_up_and_nobody_whose_calendar_is_known(
+    front: SheetsWeb,
+) -> None:
+    """Providers of calendars ask for many people's from one address."""
+    await front.sync()
+    path, _ = await calendar_of(front, "1012")
+    async with front.web.browser() as program:
+        assert (await program.get(path)).status_code == 200
+        guessed = await asyncio.gather(*(program.get(f"/calendar/{n:043}.ics") for n in range(20)))
+        statuses = [one.status_code for one in guessed]
+        assert set(statuses) == {404, 429}
+        assert statuses.count(404) <= 20
+        last = await program.get(f"/calendar/{'y' * 43}.ics")
+        assert (last.status_code, "Retry-After" in last.headers) == (429, True)
+        assert (await program.get(path)).status_code == 200

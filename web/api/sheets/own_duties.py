@@ -1,0 +1,92 @@
+"""What stands in one person's calendar, out of the versions that count.
+
+Imported only once there is one: whoever has none need not wait for what writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from departments.names import Departments
+from sheets.calendars import PAST, OnRoster, entries, tag_of, written
+from sheets.keeping.forms import SheetState
+from sheets.keeping.services import SheetServices
+from sheets.kinds.contents import Codes, Roster
+from sheets.months import is_monthly
+from sheets.people.calendars import Calendar
+from sheets.people.links import Link
+from sheets.people.numbers import found_in
+from sheets.shapes.file import Sheet
+from sheets.timing import Shift, shifts_of, zone_of
+
+
+class OwnDuties:
+    """Every method blocks."""
+
+    def __init__(self, sheets: SheetServices, departments: Departments) -> None:
+        self._sheets = sheets
+        self._departments = departments
+
+    def written(self, calendar: Calendar) -> tuple[str, bytes]:
+        """Its tag, and the calendar.
+
+        Raises:
+            OperatorFault: the storage does not answer.
+            CorruptCredential: a month of it cannot be read. An answer without it would have
+                programs forget what they know.
+        """
+        rosters, names, zones, since = list[OnRoster](), list[str](), list[str](), date.max
+        for sheet, link in self._places(calendar):
+            state = self._sheets.asking.state(sheet.id) or SheetState()
+            first = self._sheets.asking.today(sheet, state) - PAST
+            since = min(since, first)
+            zone = zone_of(sheet.shape, state.zone)
+            names += [] if self._title(sheet) in names else [self._title(sheet)]
+            zones += [str(zone)] if zone is not None else []
+            found = self._own(sheet, link, state, first)
+            rosters += [] if found is None else [found]
+        key = calendar.key
+        listed = entries(rosters, since, key) if rosters else []
+        tag = tag_of(listed, [*names, *zones[:1]])
+        return tag, written(listed, names, zones[0] if zones else "")
+
+    def _places(self, calendar: Calendar) -> Iterator[tuple[Sheet, Link]]:
+        for link in calendar.links:
+            for sheet in self._sheets.people.rosters.sheets.values():
+                if sheet.department == link.department:
+                    yield sheet, link
+
+    def _own(self, sheet: Sheet, link: Link, state: SheetState, since: date) -> OnRoster | None:
+        shifts, zone = list[Shift](), zone_of(sheet.shape, state.zone)
+        last = None
+        for period in sorted(state.periods):
+            if not state.periods[period].current or not _is_wanted(sheet, period, since):
+                continue
+            opened = self._sheets.asking.open_at(sheet.id, period)
+            if opened is None or not isinstance(opened.contents, Roster):
+                continue
+            number = found_in(opened.contents.people, link.number)
+            if number is None:
+                continue
+            codes = self._sheets.asking.codes_for(sheet, period)
+            table = None if codes is None else codes.contents
+            shifts += shifts_of(
+                opened.contents, number, table if isinstance(table, Codes) else None, zone
+            )
+            last = max(last or opened.version.at, opened.version.at)
+        if last is None:
+            return None
+        return OnRoster(sheet.id, self._title(sheet), sheet.shape, last, shifts)
+
+    def _title(self, sheet: Sheet) -> str:
+        department = self._departments.find(sheet.department)
+        name = sheet.department if department is None else department.name
+        return f"{name} {sheet.title}"
+
+
+def _is_wanted(sheet: Sheet, period: str, since: date) -> bool:
+    """What is of no month is of a time when the settings had no tab for each."""
+    if not period:
+        return not is_monthly(sheet.shape.tab or "")
+    return period >= str(since)[:7]
