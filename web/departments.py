@@ -127,7 +127,7 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
     for router in (
         token_routes(made.departments, made.tokens, keys, now),
         upload_routes(made.departments, made.uploads, keys),
-        status_routes(made, signed_in, keys),
+        status_routes(made, parts.sheets, signed_in, keys),
         client_routes(made, signed_in, keys),
         sheet_routes(made, parts.sheets, signed_in, keys),
         calendar_routes(made, parts.sheets, keys),

@@ -216,6 +216,24 @@ async def test_who_decides_of_what_is_held_is_written_down(front: SheetsWeb) -> 
     ]
 
 
+async def test_the_status_of_departments_has_their_sheets_for_administrators(
+    front: SheetsWeb,
+) -> None:
+    await front.sync()
+    await front.write(people=1)
+    await front.sync()
+    async with front.administrator() as browser, await front.computer() as computer:
+        tanhae, anping = (await browser.get("/api/google/status")).json()["departments"]
+        roster, *others = tanhae["sheets"]
+        assert (roster["sheet"], roster["title"], roster["state"], roster["held"]) == (
+            *("roster", "班表", "held", ["2026-12"]),
+        )
+        assert {one["state"] for one in others} == {"fine"}
+        assert (anping["sheets"], "revoked_at" in anping) == ([], False)
+        [own] = (await computer.get("/api/google/status")).json()["departments"]
+        assert "sheets" not in own
+
+
 async def test_what_was_never_read_says_whom_to_ask(front: SheetsWeb) -> None:
     await front.google.act("sheet", id=SPREADSHEET, tabs=[], shared=[])
     async with front.administrator(**{"Accept-Language": "zh-TW"}) as browser:

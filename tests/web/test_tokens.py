@@ -71,6 +71,8 @@ async def test_a_revocation_works_within_a_second(web: RunningWeb, google: Googl
         assert ended.json() == {"revoked": True, "shared": False}
         assert (await computer.post(ROUTE, params=ASK)).status_code == 409
         again = await browser.delete("/api/google/authorization", params=ASK)
+        [tanhae, _] = (await browser.get("/api/google/status")).json()["departments"]
+        assert (tanhae["state"], "revoked_at" in tanhae) == ("never", True)
         assert (again.status_code, again.json()["code"]) == (409, "not_connected")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,10 +15,14 @@ from departments.overview import Standing, State
 from departments.service_accounts.standing import KeyStanding
 from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, CLIENT, refusals, secured_by
+from web.api.sheets.version_models import STATE_SAYS, SheetState
 from web.gate.asked_first import asked_first, named_in
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
+
+if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
+    from sheets.keeping.services import SheetServices
 
 
 class ServiceAccountStatus(BaseModel):
@@ -35,6 +39,20 @@ class ServiceAccountStatus(BaseModel):
     )
     key_days: int | None = Field(
         None, description="The key is at least so many days old.", examples=[41]
+    )
+
+
+class SheetStatus(BaseModel):
+    """How one of a department's sheets stands."""
+
+    sheet: str = Field(description="Its name in the settings.")
+    title: str = Field(description="What people call it.")
+    state: SheetState = Field(description=f"{STATE_SAYS} `never`: it was never looked at.")
+    looked_at: datetime | None = Field(None, description="When Google answered last.")
+    changed_at: datetime | None = Field(None, description="When there was a new version last.")
+    held: list[str] = Field(
+        description="The months of which a version waits for an administrator; an empty text: "
+        "the sheet is of no month."
     )
 
 
@@ -57,6 +75,14 @@ class DepartmentStatus(BaseModel):
                         "key_state": "ok",
                         "key_days": 41,
                     },
+                    "sheets": [
+                        {
+                            **{"sheet": "roster", "title": "班表", "state": "fine"},
+                            "looked_at": "2026-11-30T06:00:10Z",
+                            "changed_at": "2026-11-30T05:50:12Z",
+                            "held": [],
+                        }
+                    ],
                 }
             ]
         }
@@ -81,7 +107,13 @@ class DepartmentStatus(BaseModel):
     grant_ends_at: datetime | None = Field(
         None, description="When Google ends the grant by itself; left out where it has set no term."
     )
+    revoked_at: datetime | None = Field(
+        None, description="With `never`: when an administrator revoked it, where that is known."
+    )
     service_account: ServiceAccountStatus | None = None
+    sheets: list[SheetStatus] | None = Field(
+        None, description="Those that the settings name; left out where they name none."
+    )
 
 
 class Status(BaseModel):
@@ -90,8 +122,17 @@ class Status(BaseModel):
     departments: list[DepartmentStatus]
 
 
-def status_routes(services: DepartmentServices, signed_in: SignedIn, keys: ClientKeys) -> APIRouter:
-    """`GET /api/google/status`."""
+def status_routes(
+    services: DepartmentServices,
+    sheets: SheetServices | None,
+    signed_in: SignedIn,
+    keys: ClientKeys,
+) -> APIRouter:
+    """`GET /api/google/status`.
+
+    Args:
+        sheets: None: SHEETS_FILE is not set, and there are none.
+    """
     departments = services.departments
 
     async def guard(request: Request) -> Client | None:
@@ -136,6 +177,14 @@ def status_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         if client is not None:
             return Status(departments=[brief for _, brief in found])
         whole = [_whole(b, one, services.service_keys.of(one.department)) for one, b in found]
+        if sheets is not None:
+            from web.api.sheets.standing import brief
+
+            for one in whole:
+                one.sheets = [
+                    SheetStatus.model_validate(each)
+                    for each in await services.workers.read(brief, sheets, one.department)
+                ]
         return Status(departments=whole)
 
     return router
@@ -151,11 +200,13 @@ def _brief(standing: Standing, now: datetime) -> DepartmentStatus:
 
 
 def _whole(brief: DepartmentStatus, standing: Standing, key: KeyStanding) -> DepartmentStatus:
+    revoked = standing.revoked
     return brief.model_copy(
         update={
             "account": standing.account.get_secret_value() if standing.account else None,
             "since": standing.since,
             "grant_ends_at": standing.grant_ends_at,
+            "revoked_at": None if revoked is None else datetime.fromtimestamp(revoked.at, UTC),
             "service_account": _account(key),
         }
     )

@@ -8,6 +8,7 @@ from typing import Any
 from sheets.faults import Finding
 from sheets.keeping.asking import standing_of
 from sheets.keeping.forms import Period, SheetState, VersionRecord
+from sheets.keeping.services import SheetServices
 from sheets.keeping.versions import Version
 from sheets.shapes.file import Sheet
 from web.api.sheets.said import in_utc, named, when
@@ -32,6 +33,22 @@ def standing(sheet: Sheet, state: SheetState | None, *, in_full: bool) -> Said:
             found |= {"trouble": state.trouble, "because": state.because}
         found["faults"] = [*_findings(state.faults)]
         found["held"] = [_held(period, one) for period, one in sorted(state.held.items())]
+    return found
+
+
+def brief(sheets: SheetServices, department: str) -> list[Said]:
+    """How each of a department's stands, in a line. Blocks.
+
+    Args:
+        department: its slug.
+    """
+    found = []
+    for sheet in sheets.sheets.values():
+        if sheet.department == department:
+            state = sheets.asking.state(sheet.id)
+            said = standing(sheet, state, in_full=False)
+            del said["department"]
+            found.append({**said, "held": [] if state is None else sorted(state.held)})
     return found
 
 

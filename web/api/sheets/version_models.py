@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 
 from web.api.sheets.models import HEAD, READ, Answer, Code, CrewDay, Duty
+
+SheetState = Literal["never", "unread", "fault", "held", "fine"]
+STATE_SAYS: Final = (
+    "`unread`: Google does not let it be read; `fault`: what is in it cannot be taken over; "
+    "`held`: a version waits for an administrator. In each case the last good version counts."
+)
 
 
 class Counts(Answer):
@@ -86,11 +92,7 @@ class StandingAnswer(Answer):
     department: str
     sheet: str
     title: str
-    state: Literal["never", "unread", "fault", "held", "fine"] = Field(
-        description="`unread`: Google does not let it be read; `fault`: what is in it cannot be "
-        "taken over; `held`: a version waits for an administrator. In each case the last good "
-        "version counts."
-    )
+    state: SheetState = Field(description=STATE_SAYS)
     looked_at: datetime | None = Field(None, description="When Google answered last.")
     changed_at: datetime | None = Field(None, description="When there was a new version last.")
     trouble: str | None = Field(None, description="With `unread`, for administrators: which.")
