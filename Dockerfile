@@ -36,7 +36,9 @@ COPY bot bot
 COPY commands commands
 COPY config config
 COPY departments departments
+COPY desktop desktop
 COPY drive drive
+COPY looks looks
 COPY processes processes
 COPY security security
 COPY sheets sheets

@@ -134,9 +134,9 @@ bench-sheets: $(VENV)/.dev
 # longer say goes.
 LANGUAGES := zh_Hant zh_Hans
 texts: $(VENV)/.run
-	@for front in bot web; do \
+	@for front in bot web desktop; do \
 		$(BIN)/pybabel --quiet extract --mapping-file pyproject.toml --keyword tr --keyword label --keyword plural:1,2 \
-			--no-location --sort-output --project drivekeeper --output build-messages.pot $$front || exit 1; \
+			--no-location --sort-output --project drivekeeper --output build-messages.pot $$front $$(test $$front = bot || echo looks) || exit 1; \
 		for language in $(LANGUAGES); do \
 			file=$$front/locale/$$language.po; \
 			test -f $$file || $(BIN)/pybabel --quiet init --input-file build-messages.pot \

@@ -174,6 +174,7 @@ class Settings(BaseSettings):
     sheets_settle_minutes: Annotated[float, number(0, 1440)] = 5
     client_alarm: Annotated[Literal["report", "block"], one_of("report", "block")] = "report"
     alert_webhook_url: AlertAddress | None = None
+    desktop_cloud_url: Address | None = None
 
     public_url: PublicAddress | None = None
     web_host: Host = "127.0.0.1"

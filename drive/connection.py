@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import threading
 import time
@@ -94,6 +93,9 @@ class Http(httplib2.Http):  # type: ignore[misc]
             raise ConnectionAbortedError("cut")
         answer: tuple[httplib2.Response, bytes] = super()._conn_request(conn, *args)
         return answer
+
+    def _auth_from_challenge(self, *_: Any) -> tuple[()]:
+        return ()  # httplib2 raises where a 401 says "Bearer" and no more, as RFC 9110 lets it
 
     def cut(self) -> None:
         """End what is under way, from another thread; nothing more is asked before `close`."""
@@ -343,7 +345,5 @@ class ConnectionPool:
 
 def _has_ended(http: httplib2.Http) -> bool:
     """Whether the other side has closed: there is something to read before anything was asked."""
-    poll = select.poll()
-    for found in filter(None, (connection.sock for connection in http.connections.values())):
-        poll.register(found, select.POLLIN)
-    return bool(poll.poll(0))
+    found = [one.sock for one in http.connections.values() if one.sock is not None]
+    return sockets.have_arrivals(found)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from googleapiclient.http import MediaIoBaseUpload
+from pydantic import SecretStr
+
 from drive.calls import Calls, identified
-from drive.errors import DriveRefused
+from drive.errors import DriveRefused, error_of_answer, unreadable_answer
 from drive.resources import FILE_FIELDS, FOLDER_TYPE, DriveFile, FilePage, quoted
 
 _ARE_FILES: Final = f"mimeType != '{FOLDER_TYPE}' and trashed = false"
@@ -27,6 +32,34 @@ class Files(Calls):
         """
         body = body if size is None else body | _size_mark(size)
         return self.api.request("files.create", body=body, media_body=media, fields=FILE_FIELDS)
+
+    def begin_upload(self, body: dict[str, Any], mime_type: str, total: int | None) -> SecretStr:
+        """Announce a file with this files resource; where the session is that takes its bytes.
+
+        Args:
+            total: bytes; None: unknown.
+        """
+        # The client is told only that the bytes come in a session; the headers say what they are.
+        media = MediaIoBaseUpload(io.BytesIO(), "application/octet-stream", resumable=True)
+        request = self.creation_request(body, media, size=total)
+        length = "" if total is None else str(total)
+        told = {"X-Upload-Content-Type": mime_type, "X-Upload-Content-Length": length}
+        headers = request.headers | {name: value for name, value in told.items() if value}
+        head, content = self.send("files.create", request.uri, "POST", headers, request.body)
+        if head.status not in (200, 201):
+            raise error_of_answer(head.status, head, content)
+        return self.session_address(head)
+
+    def session_address(self, head: Mapping[str, Any]) -> SecretStr:
+        """Where a session goes on.
+
+        Raises:
+            TransientFault: there is no address, or it is somebody else's.
+        """
+        told = str(head.get("location", ""))
+        if not self.api.owns(told):
+            raise unreadable_answer()
+        return SecretStr(told)
 
     def mark_size(self, file_id: str, size: int) -> DriveFile:
         """Note a size that was unknown when the upload began: `files_of_size` finds it by that."""

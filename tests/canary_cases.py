@@ -354,5 +354,5 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("restore {archive}", 3, "", gone_and_full),
     ),
 }
-ON_THEIR_OWN: Final = {"bot", "run", "sandbox", "web"}
+ON_THEIR_OWN: Final = {"bot", "desktop", "run", "sandbox", "web"}
 """These run until they are stopped: a test each, below."""

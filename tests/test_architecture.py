@@ -21,7 +21,7 @@ WIRING = {"cli", "processes", "bench"}
 ROOTS = {
     *("cli.py", "processes/bot.py", "processes/storage.py", "processes/wiring.py"),
     *("processes/database.py", "processes/moving.py", "processes/departments.py"),
-    *("processes/web.py", "commands/runtime.py"),
+    *("processes/web.py", "commands/runtime.py", "processes/desktop/running.py"),
 }
 """Composition roots: one for each kind of process, and what they share."""
 CORE = (
@@ -39,6 +39,7 @@ FRONT_LIBRARIES = {"telegram", "fastapi", "starlette", "uvicorn", "typer", "rich
 FORBIDDEN = {
     **dict.fromkeys(CORE_MODULES, FRONTS | WIRING | FRONT_LIBRARIES),
     "config": FRONTS | WIRING | FRONT_LIBRARIES | (CORE_MODULES - {"config"}),
+    "looks": FRONTS | WIRING | (CORE_MODULES - {"config"}),
     "bot": (FRONTS - {"bot"}) | WIRING,
     "web": (FRONTS - {"web"}) | WIRING,
     "desktop": (FRONTS - {"desktop"}) | WIRING,
@@ -51,6 +52,8 @@ ALLOWED = {
     ("commands/runtime.py", "processes"),
     ("commands/at_work.py", "processes"),
     ("commands/starting/process.py", "processes"),
+    ("commands/starting/desktop.py", "processes"),
+    ("processes/desktop/running.py", "desktop"),
 }
 """They are the commands' composition root."""
 SERVICES = {
@@ -70,7 +73,8 @@ def product() -> list[Path]:
     """Every file that is shipped."""
     found = [
         path
-        for top in FRONTS | {"config", "departments", "drive", "processes", "security", "sheets"}
+        for top in FRONTS
+        | {"config", "departments", "drive", "looks", "processes", "security", "sheets"}
         for path in (ROOT / top).rglob("*.py")
     ]
     return sorted([*ROOT.glob("*.py"), *found])

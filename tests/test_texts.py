@@ -33,7 +33,7 @@ from security.errors import CustodyError, OperatorFault
 from web.pages import approved_page, refused_page
 
 _ROOT = Path(bot.__file__).parents[1]
-_FRONTS = ("bot", "web")
+_FRONTS = ("bot", "web", "desktop")
 _TRANSLATIONS = ("zh_Hant", "zh_Hans")
 _CATALOGUES = [(front, language) for front in _FRONTS for language in _TRANSLATIONS]
 _KEYWORDS = {"tr": None, "label": None, "N_": None, "plural": (1, 2)}
@@ -63,9 +63,10 @@ def _forms(message: str | Iterable[str]) -> tuple[str, ...]:
 
 def _messages(*names: str, keywords: Iterable[str] = _KEYWORDS, front: str = "bot") -> set[str]:
     """The literals that `keywords` wrap, in the files of a front named, or in all of them."""
-    folder = _ROOT / front
+    folders = [_ROOT / front] if front == "bot" else [_ROOT / front, _ROOT / "looks"]
     paths = [
         path
+        for folder in folders
         for path in (*folder.rglob("*.py"), *folder.rglob("templates/*.html"))
         if not names or path.name in names
     ]

@@ -14,6 +14,13 @@ PANEL: Final = "Departments"
 
 def add_to(app: typer.Typer) -> None:
     """Add them to the program's."""
+    add_later(
+        app,
+        "desktop",
+        "commands.starting.desktop:desktop",
+        "Serve this computer a page from which PDFs go into a department's Drive.",
+        PANEL,
+    )
     clients = _group(app, "clients", "Computers of departments: their keys and their use.")
     add_later(
         clients,

@@ -7,13 +7,11 @@ of a body go out as they arrive, each as large as it comes.
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from googleapiclient.http import MediaIoBaseUpload
 from pydantic import SecretStr
 
 from drive import Drive, DriveFile, error_of_answer, unreadable_answer
@@ -64,16 +62,7 @@ class UploadSession:
         cls, drive: Drive, body: dict[str, Any], mime_type: str, total: int | None
     ) -> UploadSession:
         """Announce a file of `total` bytes (None: unknown) with this files resource."""
-        # The client is told only that the bytes come in a session; the headers say what they are.
-        media = MediaIoBaseUpload(io.BytesIO(), "application/octet-stream", resumable=True)
-        request = drive.creation_request(body, media, size=total)
-        length = "" if total is None else str(total)
-        told = {"X-Upload-Content-Type": mime_type, "X-Upload-Content-Length": length}
-        headers = request.headers | {name: value for name, value in told.items() if value}
-        head, content = drive.send("files.create", request.uri, "POST", headers, request.body)
-        if head.status not in _DONE:
-            raise error_of_answer(head.status, head, content)
-        return cls(drive, _address(head, drive))
+        return cls(drive, drive.begin_upload(body, mime_type, total))
 
     def ask(self, total: int | None) -> DriveFile | int | None:
         """What has become of it. None: Drive has the whole, but does not say what it is."""
@@ -107,7 +96,7 @@ class UploadSession:
         head, content = self._drive.send(step, address, "PUT", headers, body)
         if head.status == _INCOMPLETE:
             if "location" in head:
-                self.address = _address(head, self._drive)
+                self.address = self._drive.session_address(head)
             return _received(head)
         if head.status in _LOST or (body is None and head.status in _ASK_AGAIN):
             raise SessionLost("the session was lost")
@@ -135,18 +124,6 @@ def _received(head: Mapping[str, Any]) -> int:
     if told is None:
         raise unreadable_answer()
     return int(told[1]) + 1
-
-
-def _address(head: Mapping[str, Any], drive: Drive) -> SecretStr:
-    """Where the session goes on.
-
-    Raises:
-        TransientFault: there is no address, or it is somebody else's.
-    """
-    told = str(head.get("location", ""))
-    if not drive.api.owns(told):
-        raise unreadable_answer()
-    return SecretStr(told)
 
 
 class _Body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import sys
 from collections.abc import Generator, Iterator
 from typing import Final
 
@@ -11,7 +12,12 @@ from drive.uploading.source import Source, SourceFailed
 from drive.uploading.stopping import StopSignal
 
 _PIECE: Final = 256 * 1024
-_PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+
+
+def _memory(room: int) -> mmap.mmap:
+    if sys.platform == "win32":  # which has no other kind
+        return mmap.mmap(-1, room)
+    return mmap.mmap(-1, room, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 class Buffer:
@@ -24,12 +30,12 @@ class Buffer:
     def __init__(self) -> None:
         self.start = self.end = 0
         """Where the stretch stands in the source."""
-        self._memory = mmap.mmap(-1, 1, flags=_PRIVATE)
+        self._memory = _memory(1)
 
     def restart(self, offset: int, room: int = 1, content: bytes = b"") -> None:
         """Hold `content` alone, which stands at `offset`, in memory of `room` bytes."""
         self._memory.close()
-        self._memory = mmap.mmap(-1, room, flags=_PRIVATE)
+        self._memory = _memory(room)
         self.start = self.end = offset
         self.append(content)
 

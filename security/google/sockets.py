@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import sys
@@ -60,6 +61,16 @@ def cut(found: socket.socket) -> None:
     with suppress(OSError):  # not connected any more
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         socket.socket.shutdown(found, socket.SHUT_RDWR)
+
+
+def have_arrivals(found: list[socket.socket]) -> bool:
+    """Whether there is anything to read on one of them, its end included."""
+    if not hasattr(select, "poll"):  # Windows, where `select` takes descriptors of any number
+        return bool(found and select.select(found, [], [], 0)[0])
+    poll = select.poll()
+    for one in found:
+        poll.register(one, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def keep_little_waiting(found: socket.socket) -> None:

@@ -64,6 +64,7 @@ WITHOUT: Final = {
     "commands.sheets.listing": STORED,
     "commands.sheets.sync": ASKED,
     "commands.starting.process": STORED | ASKED,
+    "commands.starting.desktop": STORED | ASKED,
     "commands.tokens.disconnecting": ASKED | {"googleapiclient"},
     "commands.tokens.encryption": STORED | ASKED,
     "commands.tokens.moving": STORED | ASKED,

@@ -6,6 +6,7 @@ Python's own, out of Google's client either.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from drive import Drive, DriveApi, DriveFile, DriveRefused, Drives, error_of_answer
+from drive.connection import Http
 from security.errors import ConsentRequired, CustodyError, OperatorFault, TransientFault
 from security.logs.schema import RESULTS
 from tests.drive.conftest import put
@@ -202,6 +204,22 @@ async def test_no_body_raises_out_of_googles_client(world: World, body: str, sta
     assert isinstance(found, CustodyError) or (found is None and status == 404)
     if status == 404 and "error" not in body:
         assert isinstance(found, TransientFault)  # a proxy's page says nothing about a file
+
+
+async def test_a_bare_challenge_is_no_malformed_answer() -> None:
+    """`WWW-Authenticate: Bearer`, which RFC 9110 (11.6.1) allows: a 401 is one, and says so."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n"
+        writer.write(head + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        found, _ = await asyncio.to_thread(Http().request, f"http://127.0.0.1:{port}/")
+    assert found.status == 401
 
 
 async def test_a_404_that_is_not_drives_own_word_loses_no_folder(world: World) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
 from config.languages import LANGUAGES, known_language
+from looks.templating import environment
 from web.site.static import address_of
 from web.site.texts import LANGUAGE_COOKIE, Texts, texts_of
 
@@ -76,20 +76,7 @@ def path_of(request: Request) -> str:
     return "/" + quote(request.scope["path"].lstrip("/\\"))
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals["static"] = address_of
-    return made
-
-
-_ENVIRONMENT: Final = _environment()
+_ENVIRONMENT: Final = environment(Path(__file__).parent / "templates", address_of)
 
 
 def render(template: str, frame: Frame, values: Mapping[str, Any]) -> str:

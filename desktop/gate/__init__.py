@@ -1,0 +1,1 @@
+"""Who may ask the page anything: this account's own browser, of the page itself."""

@@ -1,0 +1,87 @@
+"""How this account's browser comes in, and nobody else's: other people of the machine reach the
+port as well.
+
+A file that the account alone may read leads to the page with a token, which a click spends. There
+is always one that has not been spent: whoever starts the program again opens the file again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import deque
+from html import escape
+from pathlib import Path
+from typing import Final
+
+from desktop.keeping import files
+from desktop.keeping.system import System
+
+ENTER: Final = "/enter"
+_FILE: Final = "open.html"
+_MOST_BROWSERS: Final = 20
+_PAGE: Final = """<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={address}">
+<title>Drivekeeper</title>
+<p><a href="{address}">Drivekeeper</a></p>
+"""
+
+
+class Entering:
+    """One for a start of the program."""
+
+    def __init__(self, folder: Path, system: System, port: int) -> None:
+        """
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self.path = folder / _FILE
+        """What the browser opens."""
+        self.cookie = f"drivekeeper-desktop-{port}"
+        """Named after the port: all ports of this machine share their cookies."""
+        self._system = system
+        self._origin = f"http://localhost:{port}"
+        self._lock = threading.Lock()
+        self._sessions: deque[bytes] = deque(maxlen=_MOST_BROWSERS)
+        self._token = ""
+        self._renew()
+
+    @property
+    def address(self) -> str:
+        """Where the file leads, for whoever reads the terminal."""
+        return f"{self._origin}{ENTER}?token={self._token}"
+
+    def holds(self, token: str) -> bool:
+        """Whether it can be spent."""
+        return hmac.compare_digest(token.encode(), self._token.encode())
+
+    def spend(self, token: str) -> str | None:
+        """What the browser's cookie is to hold; None: the token is none, or was spent."""
+        with self._lock:
+            if not self.holds(token):
+                return None
+            self._renew()
+            value = secrets.token_urlsafe(32)
+            self._sessions.append(_digest(value))
+            return value
+
+    def is_in(self, value: str) -> bool:
+        """Whether a cookie is one of this start's."""
+        return _digest(value) in self._sessions
+
+    def close(self) -> None:
+        """Nobody can come in any more."""
+        self.path.unlink(missing_ok=True)
+
+    def _renew(self) -> None:
+        self._token = secrets.token_urlsafe(32)
+        page = _PAGE.format(address=escape(self.address))
+        files.write(self._system, self.path, page.encode())
+
+
+def _digest(value: str) -> bytes:
+    return hashlib.sha256(value.encode()).digest()

@@ -1,0 +1,1 @@
+"""What a desktop keeps: in one folder of the account's own, for nobody else to read."""

@@ -1,0 +1,57 @@
+// What the page does beyond forms and links: files that are dropped anywhere, and links that copy.
+// Without it every file is added all the same, by the form.
+"use strict";
+
+const form = document.querySelector("#up");
+
+if (form) {
+  const input = form.querySelector("#pdf");
+  const drop = form.querySelector(".drop");
+  const shown = form.querySelector("#pdf-t");
+  const asked = shown.textContent;
+
+  const show = () => {
+    const names = [...input.files].map((file) => file.name);
+    shown.textContent = names.length ? names.join(" · ") : asked;
+  };
+  input.addEventListener("change", show);
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+
+  // A file that misses the zone would take the page's place.
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (event.target === input) return;
+    event.preventDefault();
+    if (!event.dataTransfer.files.length) return;
+    input.files = event.dataTransfer.files;
+    show();
+  });
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = new FormData(form);
+    try {
+      const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+      if (answer.type !== "opaqueredirect") return location.reload();
+      input.value = "";
+      show();
+    } finally {
+      quiet();
+      look();
+    }
+  });
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-link]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.link);
+  const word = button.firstChild;
+  const before = word.data;
+  word.data = said.textContent = page.dataset.copied;
+  setTimeout(() => {
+    word.data = before;
+    if (said.textContent === page.dataset.copied) said.textContent = "";
+  }, 2000);
+});

@@ -1,0 +1,205 @@
+"""What the page shows, as plain data: from the queue, the sender and the keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Final
+
+from markupsafe import Markup
+
+from config.sizes import size
+from desktop.keeping.credentials import Pairing
+from desktop.page.texts import Texts
+from desktop.page.words import WAKING_AFTER_SECONDS, Said, said_of
+from desktop.queue.records import Record
+from desktop.services import Services
+
+_HISTORY: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A department to upload for."""
+
+    slug: str
+    name: str
+    standing: str
+    """`fine`, another word of the cloud's, or "": nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One of the list."""
+
+    id: str
+    name: str
+    size: str
+    department: str
+    said: Said
+    share: int | None
+    """Percent; None: there is no bar."""
+    link: str
+    can: tuple[str, ...]
+    """Of `now`, `cancel`, `again`, `pair`, `remove`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One of the history."""
+
+    id: str
+    name: str
+    size: str
+    department: str
+    clock: Markup
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was uploaded on one."""
+
+    name: Markup
+    files: Sequence[Past]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All of it."""
+
+    choices: Sequence[Choice]
+    files: Sequence[File]
+    days: Sequence[Day]
+    done: int
+    under_way: int
+    waiting: int
+    faulty: int
+    asleep_seconds: int | None
+    """How long the cloud has not answered; None: it has, or nobody asks."""
+    without_consent: Sequence[str]
+    """Departments that files wait for."""
+    stopped: Sequence[str]
+    """Departments whose key serves no more."""
+    open_files: int
+    every: int
+    """Seconds until the page looks again."""
+
+
+def page_of(services: Services, texts: Texts) -> Page:
+    """As things stand."""
+    now, mono = services.shelf.now(), time.monotonic()
+    names = {one.department: one.name for one in services.credentials.pairings}
+    records = services.shelf.all()
+    shown = [one for one in records if one.state != "done" or one.ended_at >= services.began_at]
+    files = [_file(one, services, names, texts, now, mono) for one in shown]
+    lives = [live for one in shown if (live := services.sender.live(one.id)) is not None]
+    whys = {
+        record.department: live.wait.why
+        for record in shown
+        if (live := services.sender.live(record.id)) is not None and live.wait is not None
+    }
+    asleep = [
+        mono - live.since
+        for live in lives
+        if (live.stage == "asking" and mono - live.since > WAKING_AFTER_SECONDS)
+        or (live.wait is not None and live.wait.why == "asleep")
+    ]
+    by_sign = [file.said.sign for file in files]
+    busy = by_sign.count("busy")
+    return Page(
+        choices=[_choice(one, services) for one in services.credentials.pairings],
+        files=files,
+        days=_days(records, names, texts, now),
+        done=by_sign.count("good"),
+        under_way=busy,
+        waiting=sum(one.state == "queued" for one in shown) - busy,
+        faulty=sum(one.state in ("refused", "lost") for one in shown),
+        asleep_seconds=int(max(asleep)) if asleep else None,
+        without_consent=[names.get(slug, slug) for slug, why in whys.items() if why == "consent"],
+        stopped=[names.get(slug, slug) for slug, why in whys.items() if why in ("key", "unpaired")],
+        open_files=sum(one.state in ("queued", "lost") for one in records),
+        every=1 if any(one.state == "queued" for one in records) else 10,
+    )
+
+
+def _choice(pairing: Pairing, services: Services) -> Choice:
+    standing = services.standing.of(pairing.department)
+    return Choice(pairing.department, pairing.name, standing)
+
+
+def _file(
+    record: Record,
+    services: Services,
+    names: dict[str, str],
+    texts: Texts,
+    now: float,
+    mono: float,
+) -> File:
+    live = services.sender.live(record.id) if record.state == "queued" else None
+    department = names.get(record.department, record.department)
+    said = said_of(record, live, department, texts, now, mono)
+    share: int | None = None
+    if record.state == "done":
+        share = 100
+    elif record.state == "queued":
+        share = int(100 * live.sent / record.size) if live is not None and record.size else 0
+    return File(
+        record.id,
+        record.name,
+        size(record.size) if record.size else "",
+        department,
+        said,
+        share,
+        record.link,
+        _can(record, services),
+    )
+
+
+def _can(record: Record, services: Services) -> tuple[str, ...]:
+    if record.state == "refused":
+        return ("remove",)
+    if record.state == "same":
+        again = services.shelf.content(record.id).exists()
+        return ("again", "remove") if again else ("remove",)
+    if record.state == "lost":
+        return ("open", "remove")
+    if record.state == "queued":
+        live = services.sender.live(record.id)
+        if live is None or live.wait is None:
+            return ("cancel",)
+        return ("pair", "cancel") if live.wait.why in ("key", "unpaired") else ("now", "cancel")
+    return ()
+
+
+def _days(
+    records: Sequence[Record], names: dict[str, str], texts: Texts, now: float
+) -> Sequence[Day]:
+    done = sorted((one for one in records if one.state == "done"), key=lambda one: -one.ended_at)[
+        :_HISTORY
+    ]
+
+    def day_of(record: Record) -> date:
+        return datetime.fromtimestamp(record.ended_at).astimezone().date()
+
+    return [
+        Day(
+            texts.on_day(many[0].ended_at, now),
+            [
+                Past(
+                    one.id,
+                    one.name,
+                    size(one.size),
+                    names.get(one.department, one.department),
+                    texts.clock(one.ended_at),
+                    one.link,
+                )
+                for one in many
+            ],
+        )
+        for _, found in groupby(done, key=day_of)
+        if (many := list(found))
+    ]

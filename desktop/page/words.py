@@ -1,0 +1,169 @@
+"""What is said of each file, with its sign: what happened, what is safe, and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from config.languages import N_
+from desktop.page.texts import Texts
+from desktop.queue.records import Record
+from desktop.sending.sender import Live
+
+_REFUSED: Final = {
+    "no_pdf": (
+        N_("Not uploaded: no PDF"),
+        N_("The name may say so, the content does not. Save it as a PDF, and try again."),
+    ),
+    "empty": (
+        N_("Not uploaded: empty"),
+        N_("There is nothing in the file. Save it once more, and try again."),
+    ),
+    "damaged": (
+        N_("Not uploaded: damaged"),
+        N_("The end of the PDF is missing. Copy or save it once more, and try again."),
+    ),
+    "too_big": (
+        N_("Not uploaded: too large"),
+        N_("200 MiB at most. Split it, or lower the resolution of its pictures."),
+    ),
+    "disk": (
+        N_("Not uploaded: this computer's disk is full"),
+        N_("Make room, and add the file again."),
+    ),
+    "gone": (
+        N_("Not uploaded: the file is gone"),
+        N_("Somebody has removed it from this computer's queue. Add it again."),
+    ),
+}
+"""Word and next step, by `Record.because`."""
+_WAITS: Final = {
+    "offline": ("wait", N_("No connection"), N_("The file is stored here, and goes on by itself.")),
+    "asleep": (
+        "wait",
+        N_("Waiting for the cloud to wake"),
+        N_("The file is stored here, and is uploaded by itself."),
+    ),
+    "consent": (
+        "hold",
+        N_("Waiting for authorisation"),
+        N_(
+            "{department} has not authorised Google Drive yet. Ask an administrator to do so under "
+            "“Google services”; the file is stored here, and is uploaded by itself then."
+        ),
+    ),
+    "key": (
+        "bad",
+        N_("Waiting: this computer's key was disabled"),
+        N_("The file is stored here, and is uploaded once the computer is paired again."),
+    ),
+    "unpaired": (
+        "bad",
+        N_("Waiting: this computer has no key for {department}"),
+        N_("The file is stored here, and is uploaded once the computer is paired again."),
+    ),
+    "blocked": (
+        "hold",
+        N_("Waiting: this computer's key is blocked"),
+        N_(
+            "Something about its use looked wrong. Ask an administrator to look at it; the file is "
+            "stored here, and is uploaded by itself then."
+        ),
+    ),
+    "quota": (
+        "hold",
+        N_("Waiting: the Drive is full"),
+        N_(
+            "Ask whoever looks after the Drive of {department} to make room; the file is stored "
+            "here, and is uploaded by itself then."
+        ),
+    ),
+    "limit": (
+        "wait",
+        N_("Waiting: a limit is used up"),
+        N_("Google or the cloud takes no more for now. It goes on by itself."),
+    ),
+    "policy": (
+        "hold",
+        N_("Waiting: the organisation forbids it"),
+        N_("Ask whoever administers the Google accounts; the file is stored here."),
+    ),
+    "drive": (
+        "hold",
+        N_("Waiting: Drive does not take it"),
+        N_("Ask an administrator to look at the folder in Drive; the file is stored here."),
+    ),
+    "cloud": (
+        "wait",
+        N_("Waiting for the cloud"),
+        N_("Something there has to be mended first. The file is stored here."),
+    ),
+    "here": (
+        "wait",
+        N_("Waiting"),
+        N_("Something went wrong on this computer. It is tried again by itself."),
+    ),
+}
+"""Sign, word and next step, by `Wait.why`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Of one file."""
+
+    sign: str
+    word: Markup
+    more: Markup
+    tone: str = ""
+    """`good` or `bad`: the word is of that colour."""
+
+
+def said_of(
+    record: Record, live: Live | None, department: str, texts: Texts, now: float, mono: float
+) -> Said:
+    """What stands under its name.
+
+    Args:
+        department: its name.
+        now, mono: Unix seconds, and the monotonic clock's.
+    """
+    match record.state:
+        case "done":
+            more = texts.tr("{clock} · checked", clock=texts.clock(record.ended_at))
+            return Said("good", texts.tr("✓ Uploaded"), more, "good")
+        case "same":
+            more = texts.tr("It was not sent again.")
+            return Said("info", texts.tr("The same content was uploaded before"), more)
+        case "refused":
+            word, more_of = _REFUSED[record.because]
+            return Said("bad", texts.tr(word), texts.tr(more_of), "bad")
+        case "lost":
+            more = texts.tr("Pair the computer, open the file, and add it under its own name.")
+            return Said("warn", texts.tr("Its name and department cannot be read any more"), more)
+    if live is None:
+        more = texts.tr("The file is stored here, and is uploaded by itself.")
+        return Said("wait", texts.tr("In the queue"), more)
+    if live.wait is not None:
+        sign, word, more_of = _WAITS[live.wait.why]
+        return Said(
+            sign,
+            texts.tr(word, department=department),
+            texts.tr(more_of, department=department),
+            "bad" if sign == "bad" else "",
+        )
+    if live.stage == "checking":
+        more = texts.tr("What has arrived is compared with the file.")
+        return Said("busy", texts.tr("Checking"), more)
+    if live.stage == "asking":
+        if mono - live.since > WAKING_AFTER_SECONDS:
+            _, word, more_of = _WAITS["asleep"]
+            return Said("wait", texts.tr(word), texts.tr(more_of))
+        return Said("busy", texts.tr("Beginning"), Markup(""))
+    share = int(100 * live.sent / live.size) if live.size else 0
+    return Said("busy", texts.tr("Uploading, {share} %", share=share), Markup(""))
+
+
+WAKING_AFTER_SECONDS: Final = 3.0
+"""So long an answer may take before it is said that the cloud wakes."""

@@ -1,0 +1,1 @@
+"""What waits to be uploaded, and what became of it."""

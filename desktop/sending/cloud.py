@@ -1,0 +1,195 @@
+"""The cloud that has the departments' credentials: what a computer asks of it, and its refusals."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from pydantic import SecretStr
+
+from config.addresses import is_loopback
+from desktop.keeping.credentials import AccessToken, Pairing
+from desktop.queue.records import Record
+from drive.connection import Http
+from drive.errors import retry_after, translating_errors
+from drive.uploading.stopping import StopSignal
+from security.errors import CustodyError, TransientFault
+from security.google import answers
+from security.google.network import DIRECT, Network
+
+WAKING_SECONDS: Final = 90
+"""A host that sleeps takes a minute to answer."""
+_PROBLEM: Final = "application/problem+json"
+_MIME: Final = "application/pdf"
+
+
+class CloudRefused(CustodyError):
+    """The cloud said no; `code` is its own word for why."""
+
+    def __init__(self, code: str, retry_after: float | None = None) -> None:
+        super().__init__("the cloud refuses it", code=code)
+        self.retry_after = retry_after
+
+
+class WrongAddress(Exception):
+    """It is no address that a key may be sent to."""
+
+
+def address_of(text: str) -> str:
+    """The cloud's address as somebody has typed it, without what is too much of it.
+
+    Raises:
+        WrongAddress: a key would go unencrypted over a network, or nowhere.
+    """
+    typed = text.strip().rstrip("/")
+    typed = typed if "://" in typed else f"https://{typed}"
+    try:
+        parts = urlsplit(typed)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise WrongAddress from None
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not is_safe or not host or "@" in parts.netloc or any(map(str.isspace, typed)):
+        raise WrongAddress
+    whose = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{whose}" + (f":{port}" if port else "")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Handed:
+    """An upload, as the cloud sees it."""
+
+    state: str
+    file_id: str
+    session: SecretStr | None
+    link: str
+
+
+@dataclass
+class Cloud:
+    """One at an address. Everything blocks; one thread at a time may use it."""
+
+    address: str
+    network: Network = DIRECT
+    stop: StopSignal = field(default_factory=StopSignal)
+
+    def pair(self, code: str) -> Pairing:
+        """What a pairing code becomes, once.
+
+        Raises:
+            CloudRefused: wrong_code, rate_limited.
+            TransientFault: there is no answer.
+        """
+        told = self._ask("POST", "/api/clients/pair", {"code": code})
+        client = answers.part(told, "client")
+        may = client.get("may")
+        pairing = Pairing(
+            cloud=self.address,
+            department=answers.text(client, "department"),
+            name=answers.text(client, "department"),
+            label=answers.text(client, "label"),
+            key=SecretStr(answers.text(told, "key")),
+            may=tuple(str(one) for one in may) if isinstance(may, list) else ("upload",),
+        )
+        if not pairing.key.get_secret_value() or not pairing.department:
+            raise _unreadable()
+        return pairing
+
+    def status(self, pairing: Pairing) -> tuple[str, str]:
+        """The department's name, and how it stands: the cloud's word, such as `fine`."""
+        told = self._ask("GET", f"/api/google/status?{_of(pairing)}", key=pairing.key)
+        for one in answers.parts(told, "departments") or []:
+            if answers.text(one, "department") == pairing.department:
+                return answers.text(one, "name"), answers.text(one, "state")
+        raise _unreadable()
+
+    def begin(self, pairing: Pairing, record: Record) -> Handed:
+        """The session for a file: the same one however often it is asked for."""
+        file = {"name": record.name, "size": record.size, "md5": record.md5, "mime": _MIME}
+        path = f"/api/google/upload-sessions?{_of(pairing)}"
+        return _handed(self._ask("POST", path, file, key=pairing.key, upload=record.id))
+
+    def state(self, pairing: Pairing, record: Record) -> Handed:
+        """How an upload stands by now."""
+        path = f"/api/google/upload-sessions?{_of(pairing)}"
+        return _handed(self._ask("GET", path, key=pairing.key, upload=record.id))
+
+    def token(self, pairing: Pairing, rejected: str | None) -> AccessToken:
+        """A token for the department's Drive.
+
+        Args:
+            rejected: SHA-256 of one that Google did not accept.
+        """
+        wish = {} if rejected is None else {"rejected_sha256": rejected}
+        path = f"/api/google/get-access-token?{_of(pairing)}"
+        told = self._ask("POST", path, wish, key=pairing.key)
+        value, ends = answers.text(told, "access_token"), answers.moment(told, "expires_at")
+        if not value or ends is None:
+            raise _unreadable()
+        return AccessToken(value=SecretStr(value), expires_at=ends)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        key: SecretStr | None = None,
+        upload: str = "",
+    ) -> dict[str, Any]:
+        http = Http(self.network)
+        http.timeout, http.follow_redirects = WAKING_SECONDS, False
+        headers = {"Accept": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key.get_secret_value()}"
+        if upload:
+            headers["Idempotency-Key"] = upload
+        sent = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            sent = json.dumps(body).encode()
+        self.stop.check()
+        try:
+            with translating_errors("the cloud"), self.stop.waking(http.cut):
+                head, content = http.request(
+                    self.address + path, method=method, body=sent, headers=headers
+                )
+        except CustodyError:
+            self.stop.check()  # then it was cut
+            raise
+        finally:
+            http.close()
+        told = answers.json_object(content)
+        if head.status in (200, 201) and told is not None:
+            return told
+        is_ours = str(head.get("content-type", "")).partition(";")[0] == _PROBLEM
+        if is_ours and told is not None:
+            raise CloudRefused(answers.text(told, "code"), retry_after(head))
+        raise _unreadable(retry_after(head))
+
+
+def _of(pairing: Pairing) -> str:
+    return f"department={quote(pairing.department, safe='')}"
+
+
+def _handed(told: dict[str, Any]) -> Handed:
+    session = answers.text(told, "session_url")
+    state, file_id = answers.text(told, "state"), answers.text(told, "file_id")
+    if not state or not file_id:
+        raise _unreadable()
+    return Handed(
+        state, file_id, SecretStr(session) if session else None, answers.text(told, "link")
+    )
+
+
+def _unreadable(seconds: float | None = None) -> TransientFault:
+    """What a host says while it wakes what is behind it, or somebody else in its place."""
+    return TransientFault("the cloud does not answer yet", code="not_json", retry_after=seconds)
+
+
+def fresh(token: AccessToken | None) -> bool:
+    """Whether a token serves for a while yet."""
+    return token is not None and (token.expires_at - datetime.now(UTC)).total_seconds() > 60

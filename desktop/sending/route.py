@@ -1,0 +1,164 @@
+"""One file into a department's Drive: by the cloud's session, or by an access token."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+import upload
+from desktop.keeping.credentials import AccessToken, DesktopCredentialManager, Pairing
+from desktop.queue.records import Record
+from desktop.queue.shelf import Shelf
+from desktop.sending.cloud import Cloud, fresh
+from desktop.sending.cloud_drive import CloudDrive, file_of
+from desktop.sending.sources import QueuedContent
+from drive import Drive, DriveFile
+from drive.api import DriveApi
+from drive.cache import DriveCache
+from drive.connection import AccessToken as DriveToken
+from drive.connection import Http, authorized
+from drive.uploading.attempt import Target
+from drive.uploading.progress import Progress
+from drive.uploading.stopping import StopSignal
+from security.errors import CustodyError, TransientFault
+from security.google.network import Network
+
+_MIME: Final = "application/pdf"
+_APIS: Final = 8
+
+
+class Gone(CustodyError):
+    """The content is not here any more."""
+
+    default_code = "local_file_unreadable"
+
+
+@dataclass
+class Route:
+    """How files go. Any thread may use it."""
+
+    shelf: Shelf
+    credentials: DesktopCredentialManager
+    network: Network
+    google: str
+    """GOOGLE_API_ENDPOINT: where a token may go; sessions say themselves where they are."""
+
+    api_of: Callable[[str], DriveApi]
+    """Drive's service at an address of Google's."""
+
+    def __post_init__(self) -> None:
+        self._api = lru_cache(_APIS)(self.api_of)
+        self._cache_of = lru_cache(_APIS)(lambda department: DriveCache())
+
+    def send(
+        self,
+        record: Record,
+        pairing: Pairing,
+        progress: Progress,
+        stop: StopSignal,
+        reading: Callable[[QueuedContent], object],
+    ) -> DriveFile:
+        """The file in Drive, its md5 agreed.
+
+        Args:
+            reading: told from where the bytes are read.
+
+        Raises: as `upload.upload`; CloudRefused; Gone.
+        """
+        content = QueuedContent(self.shelf.content(record.id), record.size)
+        if not self.shelf.content(record.id).is_file():
+            raise Gone("it is not here any more")
+        reading(content)
+        send = self._by_token if "token" in pairing.may else self._by_session
+        return send(record, pairing, content, progress, stop)
+
+    def _by_session(
+        self,
+        record: Record,
+        pairing: Pairing,
+        content: QueuedContent,
+        progress: Progress,
+        stop: StopSignal,
+    ) -> DriveFile:
+        cloud = Cloud(pairing.cloud, self.network, stop)
+        handed = cloud.begin(pairing, record)
+        if handed.state == "complete":
+            return file_of(handed, record)
+        if handed.session is None:
+            raise TransientFault("there is no session yet")
+        parts = urlsplit(handed.session.get_secret_value())
+        drive = CloudDrive(
+            self._api(f"{parts.scheme}://{parts.netloc}"), stop, cloud, pairing, record
+        )
+        target = Target(handed.file_id, record.name, _MIME, "")
+        try:
+            found = upload.upload(
+                drive, content, target, progress=progress, stop=stop, session=handed.session
+            )
+        finally:
+            drive.connections.close()
+        with suppress(CustodyError):  # that the cloud knows it, too, is for its log alone
+            told = cloud.state(pairing, record)
+            found = replace(found, link=told.link or found.link)
+        return found
+
+    def _by_token(
+        self,
+        record: Record,
+        pairing: Pairing,
+        content: QueuedContent,
+        progress: Progress,
+        stop: StopSignal,
+    ) -> DriveFile:
+        cloud = Cloud(pairing.cloud, self.network, stop)
+
+        def tokens(rejected: SecretStr | None) -> DriveToken:
+            its = self.credentials.of(pairing.department)
+            kept = its.token if its is not None else None
+            if kept is None or not fresh(kept) or kept.value == rejected:
+                kept = cloud.token(pairing, _digest(rejected))
+                self.credentials.keep_token(pairing.department, kept.value, kept.expires_at)
+            return _token(kept)
+
+        def new_id(file_id: str) -> None:
+            self.shelf.change(record.id, file_id=file_id, session=None)
+
+        def new_session(address: SecretStr) -> None:
+            self.shelf.change(record.id, session=address)
+
+        api = self._api(self.google)
+        http = Http(self.network)
+        drive = Drive(api, authorized(tokens, http), self._cache_of(pairing.department), stop)
+        try:
+            folder = drive.ensure_folder(pairing.name)
+            file_id = record.file_id
+            if not file_id:
+                file_id = drive.new_file_id()
+                self.shelf.change(record.id, file_id=file_id)
+            return upload.upload(
+                drive,
+                content,
+                Target(file_id, record.name, _MIME, folder),
+                progress=progress,
+                stop=stop,
+                session=record.session,
+                on_new_id=new_id,
+                on_session=new_session,
+            )
+        finally:
+            http.close()
+
+
+def _token(kept: AccessToken) -> DriveToken:
+    return DriveToken(kept.value, kept.expires_at)
+
+
+def _digest(token: SecretStr | None) -> str | None:
+    return None if token is None else hashlib.sha256(token.get_secret_value().encode()).hexdigest()

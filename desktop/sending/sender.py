@@ -1,0 +1,187 @@
+"""Sends what waits, two files at a time, until it is in Drive; and says meanwhile how it goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import structlog
+
+from desktop.keeping.credentials import Pairing
+from desktop.queue.records import Record
+from desktop.sending.route import Gone, Route
+from desktop.sending.sources import QueuedContent
+from desktop.sending.waits import Wait, wait_for
+from drive import DriveFile
+from drive.uploading.progress import Progress
+from drive.uploading.stopping import StopSignal, UploadCancelled, UploadInterrupted
+from security.errors import CustodyError
+
+_THREADS: Final = 2
+_LONGEST_SLEEP: Final = 3600.0
+_log = structlog.get_logger()
+
+
+@dataclass
+class Live:
+    """How a file goes just now. Any thread may look."""
+
+    size: int
+    since: float
+    """Of what it is at, by the monotonic clock."""
+    attempts: int = 0
+    wait: Wait | None = None
+    """None: it is at work."""
+    stop: StopSignal = field(default_factory=StopSignal)
+    progress: Progress = field(default_factory=Progress)
+    content: QueuedContent | None = None
+
+    @property
+    def sent(self) -> int:
+        """Bytes that Drive has, or may have where the system does not tell that."""
+        told = self.progress.delivered
+        if told is None:
+            told = self.content.at if self.content is not None else 0
+        return min(told, self.size)
+
+    @property
+    def stage(self) -> Literal["asking", "sending", "checking", "waiting"]:
+        """What it is at."""
+        if self.wait is not None:
+            return "waiting"
+        if self.size and self.sent >= self.size:
+            return "checking"
+        return "sending" if self.progress.has_begun or self.sent else "asking"
+
+
+class Sender:
+    """One for a queue. `start` it, and `stop` it before the program ends."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._live: dict[str, Live] = {}
+        self._wanted = threading.Condition()
+        self._ends = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
+            for number in range(_THREADS)
+        ]
+        self._busy: set[str] = set()
+
+    def start(self) -> None:
+        """Begin with what waits."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """Begin nothing more; what Drive has of the files under way stays there."""
+        with self._wanted:
+            self._ends = True
+            for live in self._live.values():
+                live.stop.interrupt()
+            self._wanted.notify_all()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(seconds)
+
+    def live(self, id: str) -> Live | None:
+        """How a file goes; None: its turn has not come yet."""
+        return self._live.get(id)
+
+    def wake(self, id: str = "") -> None:
+        """Something has changed: this file, or all, need wait no longer."""
+        with self._wanted:
+            for each, live in self._live.items():
+                if live.wait is not None and id in ("", each):
+                    live.wait = Wait(live.wait.why, 0.0)
+            self._wanted.notify_all()
+
+    def cancel(self, id: str) -> None:
+        """Nobody wants the file any more: what is under way is stopped, and nothing kept."""
+        with self._wanted:
+            if id in self._busy:
+                self._live[id].stop.set()
+                return
+            self._live.pop(id, None)
+        self._route.shelf.remove(id)
+
+    def _run(self) -> None:
+        while (record := self._next()) is not None:
+            try:
+                self._one(record, self._live[record.id])
+            except Exception:
+                _log.exception("upload_failed", result="failed")
+                live = self._live.get(record.id)
+                if live is not None:
+                    live.wait = Wait("here", time.monotonic() + 60)
+            finally:
+                with self._wanted:
+                    self._busy.discard(record.id)
+                    self._wanted.notify()
+
+    def _next(self) -> Record | None:
+        with self._wanted:
+            while not self._ends:
+                now, soonest = time.monotonic(), _LONGEST_SLEEP
+                for record in self._route.shelf.queued():
+                    live = self._live.get(record.id)
+                    if record.id in self._busy:
+                        continue
+                    due = live.wait.until if live is not None and live.wait is not None else 0.0
+                    if due <= now:
+                        attempts = live.attempts if live is not None else 0
+                        self._live[record.id] = Live(record.size, now, attempts)
+                        self._busy.add(record.id)
+                        return record
+                    soonest = min(soonest, due - now)
+                self._wanted.wait(soonest)
+        return None
+
+    def _one(self, record: Record, live: Live) -> None:
+        shelf = self._route.shelf
+        pairing = self._route.credentials.of(record.department)
+        if pairing is None:
+            live.wait = Wait("unpaired", time.monotonic() + 3600)
+            return
+        try:
+            found = self._route.send(
+                record, pairing, live.progress, live.stop, lambda its: setattr(live, "content", its)
+            )
+        except UploadInterrupted:
+            return
+        except UploadCancelled as cancelled:
+            if cancelled.arrived is None:
+                shelf.remove(record.id)
+            else:  # it was faster, and is in Drive
+                self._done(record, cancelled.arrived)
+        except Gone:
+            shelf.change(record.id, state="refused", because="gone", ended_at=shelf.now())
+        except CustodyError as fault:
+            self._waits(live, fault, pairing)
+            return
+        else:
+            self._done(record, found)
+        self._live.pop(record.id, None)
+
+    def _done(self, record: Record, found: DriveFile) -> None:
+        shelf = self._route.shelf
+        shelf.change(
+            record.id,
+            state="done",
+            link=found.link,
+            file_id=found.id,
+            session=None,
+            ended_at=shelf.now(),
+        )
+        _log.info("upload_finished", result="ok", size=record.size)
+
+    def _waits(self, live: Live, fault: CustodyError, pairing: Pairing) -> None:
+        if live.progress.is_moving:
+            live.attempts = 0
+        live.attempts += 1
+        if fault.code in ("invalid_grant", "consent_required"):
+            self._route.credentials.forget_token(pairing.department)
+        live.wait = wait_for(fault, live.attempts, time.monotonic())
+        _log.warning("upload_waiting", result=fault.code, attempt=live.attempts)

@@ -1,0 +1,41 @@
+"""A file of the queue, as `upload.py` reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from desktop.keeping import files
+from desktop.keeping.system import NotOurs
+from drive.uploading.source import SourceFailed
+
+_PIECE: Final = 256 * 1024
+
+
+class QueuedContent:
+    """As `Source`."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        self.size: int | None = size
+        self.seekable = True
+        self.at = 0
+        """How far it has been read."""
+
+    def open(self, offset: int = 0) -> Iterator[bytes]:
+        """The bytes from there on.
+
+        Raises:
+            SourceFailed: it cannot be read.
+        """
+        try:
+            with os.fdopen(files.open_ours(self._path), "rb", buffering=0) as opened:
+                opened.seek(offset)
+                self.at = offset
+                while piece := opened.read(_PIECE):
+                    yield piece
+                    self.at += len(piece)
+        except (OSError, NotOurs) as error:
+            raise SourceFailed("cannot be read", code="local_file_unreadable") from error

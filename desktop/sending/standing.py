@@ -1,0 +1,69 @@
+"""Whether departments are authorised, as the cloud said last: no page waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from desktop.keeping.credentials import DesktopCredentialManager, Pairing
+from desktop.sending.cloud import Cloud
+from security.errors import CustodyError
+from security.google.network import Network
+
+_EVERY_SECONDS: Final = 60.0
+
+
+class Standings:
+    """One for a process; any thread may use it."""
+
+    def __init__(
+        self,
+        credentials: DesktopCredentialManager,
+        network: Network,
+        changed: Callable[[], object],
+    ) -> None:
+        """
+        Args:
+            changed: called when a department has been authorised.
+        """
+        self._credentials = credentials
+        self._network = network
+        self._changed = changed
+        self._known: dict[str, str] = {}
+        self._asked = 0.0
+        self._lock = threading.Lock()
+
+    def of(self, department: str) -> str:
+        """The cloud's word, such as `fine`; "": nothing is known."""
+        return self._known.get(department, "")
+
+    def note(self, department: str, standing: str) -> None:
+        """It has been told otherwise."""
+        if self._known.get(department) != standing:
+            self._known[department] = standing
+            if standing == "fine":
+                self._changed()
+
+    def look(self, *, now: bool = False) -> None:
+        """Ask anew, where that is a while ago; nobody waits for it."""
+        with self._lock:
+            if not now and time.monotonic() - self._asked < _EVERY_SECONDS and self._asked:
+                return
+            self._asked = time.monotonic()
+        threading.Thread(target=self._look, name="standing", daemon=True).start()
+
+    def _look(self) -> None:
+        for pairing in self._credentials.pairings:
+            self._ask(pairing)
+
+    def _ask(self, pairing: Pairing) -> None:
+        try:
+            name, standing = Cloud(pairing.cloud, self._network).status(pairing)
+        except CustodyError:
+            self._known.pop(pairing.department, None)
+            return
+        if name and name != pairing.name:
+            self._credentials.rename(pairing.department, name)
+        self.note(pairing.department, standing)

@@ -1,0 +1,96 @@
+"""The page's port, at both addresses by which this machine reaches itself."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_TRIED: Final = 20
+_TAKEN: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
+_NO_SUCH: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
+def listen(port: int) -> tuple[int, Sequence[socket.socket]]:
+    """The first port from this one on that is free at both addresses; 0: any.
+
+    Somebody else on this machine may hold one of the two: a browser would ask them.
+
+    Raises:
+        OSError: none of twenty is.
+    """
+    for tried in range(port, port + _TRIED) if port else [0] * _TRIED:
+        try:
+            return _both(tried)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+    raise OSError(errno.EADDRINUSE, "no port is free")
+
+
+def _both(port: int) -> tuple[int, Sequence[socket.socket]]:
+    first = _listening(socket.AF_INET, "127.0.0.1", port)
+    port = first.getsockname()[1]
+    try:
+        return port, (first, _listening(socket.AF_INET6, "::1", port))
+    except OSError as error:
+        if error.errno in _NO_SUCH:  # then nobody else can have it either
+            return port, (first,)
+        first.close()
+        raise
+
+
+def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if sys.platform == "win32":  # there another program could listen beside us otherwise
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind((host, port))
+        found.listen(128)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # they are the process's own
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listeners: Sequence[socket.socket]) -> AsyncIterator[None]:
+    """Serve `app` for as long as this is entered."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,  # uvicorn's own would send its lines past the redaction
+            access_log=False,
+            http="h11",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=list(listeners)))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+        for listener in listeners:
+            listener.close()

@@ -1,0 +1,1 @@
+"""What pages of every front look like, and how they say things: styles, signs, words, times."""

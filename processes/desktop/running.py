@@ -1,0 +1,138 @@
+"""`drivekeeper desktop`, put together: one on a machine for each account."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from config import Settings
+from desktop.app import create_app
+from desktop.gate.entering import Entering
+from desktop.keeping.credentials import DesktopCredentialManager
+from desktop.keeping.files import FOLDER
+from desktop.keeping.system import NotOurs, System, this_system
+from desktop.queue.shelf import Shelf
+from desktop.sending.route import Route
+from desktop.sending.sender import Sender
+from desktop.sending.standing import Standings
+from desktop.services import Services
+from desktop.serving import listen, serving
+from drive.api import DriveApi
+from security.google.network import Network
+
+__all__ = ["NotOurs", "RunningAlready", "Started", "home", "run", "services_of", "show"]
+_LOCK: Final = "desktop.lock"
+_CLEARED_EVERY_SECONDS: Final = 600
+
+
+class RunningAlready(Exception):
+    """Another of this account's has the folder; `path` is the file that leads to its page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("it runs already")
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What runs."""
+
+    services: Services
+    entering: Entering
+    port: int
+
+
+def home() -> Path:
+    """The account's own folder for it."""
+    return Path.home() / FOLDER
+
+
+@contextmanager
+def services_of(
+    settings: Settings, folder: Path, system: System | None = None
+) -> Iterator[Services]:
+    """Everything but the page's port; what is under way at the end goes on at the next start.
+
+    Raises:
+        RunningAlready: by the folder's lock.
+        OSError, NotOurs: the folder cannot be had.
+    """
+    system = system or this_system()
+    system.make_folder(folder)
+    lock = FileLock(folder / _LOCK, mode=0o600, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunningAlready(folder / "open.html") from None
+    try:
+        network = Network.of(settings)
+        credentials = DesktopCredentialManager(folder, system)
+        shelf = Shelf(folder / "queue", system, credentials.keyring)
+        google = settings.google_api_endpoint
+        route = Route(shelf, credentials, network, google, lambda at: DriveApi(at, network))
+        sender = Sender(route)
+        standing = Standings(credentials, network, sender.wake)
+        cloud = settings.desktop_cloud_url or ""
+        sender.start()
+        try:
+            yield Services(credentials, shelf, sender, standing, network, time.time(), cloud)
+        finally:
+            sender.stop()
+    finally:
+        lock.release()
+
+
+async def run(
+    settings: Settings,
+    folder: Path,
+    port: int,
+    started: Callable[[Started], object],
+    until: asyncio.Event | None = None,
+) -> None:
+    """Run until SIGINT or SIGTERM, or until this is set.
+
+    Raises: as `services_of`; OSError: no port is free.
+    """
+    ended = until or _stopped()
+    with services_of(settings, folder) as services:
+        taken, listeners = listen(port)
+        entering = Entering(folder, this_system(), taken)
+        try:
+            async with serving(create_app(services, entering, taken), listeners):
+                started(Started(services, entering, taken))
+                services.standing.look()
+                while not ended.is_set():
+                    await asyncio.to_thread(services.shelf.forget_old)
+                    try:
+                        async with asyncio.timeout(_CLEARED_EVERY_SECONDS):
+                            await ended.wait()
+                    except TimeoutError:
+                        continue
+        finally:
+            entering.close()
+
+
+def _stopped() -> asyncio.Event:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":  # its loops know no signals
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(ended.set))
+    else:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ended.set)
+    return ended
+
+
+def show(path: Path) -> bool:
+    """Have the browser open a file that this account alone may read."""
+    return webbrowser.open(path.as_uri())

@@ -1,0 +1,176 @@
+"""What is kept on the disk: private, sealed, and never silently empty."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from desktop.keeping.credentials import DesktopCredentialManager, Pairing, RefreshTokenRefused
+from desktop.keeping.system import this_system
+from desktop.queue.records import Record
+from desktop.queue.shelf import Shelf
+from desktop.receiving.receiver import Receiver
+from desktop.sending.sources import QueuedContent
+from drive.uploading.source import SourceFailed
+from tests.desktop.kit import pdf, running_desktop
+
+PAIRING = Pairing(
+    cloud="https://drive.example.org",
+    department="tanhae",
+    name="淡海",
+    label="行控中心 1",
+    key=SecretStr("dkc_secret"),
+)
+
+
+def manager(folder: Path) -> DesktopCredentialManager:
+    return DesktopCredentialManager(folder, this_system())
+
+
+def shelf_in(folder: Path, kept: DesktopCredentialManager | None = None) -> Shelf:
+    return Shelf(folder / "queue", this_system(), (kept or manager(folder)).keyring)
+
+
+def add(shelf: Shelf, name: str = "甲.pdf", content: bytes = pdf()) -> Record:
+    receiver = Receiver(shelf, {"tanhae"}, lambda: None)
+    receiver.begin("tanhae", name)
+    receiver.take(content)
+    receiver.end()
+    return shelf.all()[0]
+
+
+def test_keys_are_kept_sealed_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        kept = manager(tmp_path / "desk")
+        kept.keep(PAIRING)
+        add(shelf_in(tmp_path / "desk", kept))
+    finally:
+        os.umask(before)
+    assert manager(tmp_path / "desk").pairings == (PAIRING,)
+    found = list((tmp_path / "desk").rglob("*"))
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in found if path.is_file()}
+    folders = {
+        stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "desk", *found) if path.is_dir()
+    }
+    assert (modes, folders) == ({0o600}, {0o700})
+    for path in found:
+        assert path.is_dir() or b"dkc_secret" not in path.read_bytes()
+        assert path.is_dir() or "甲".encode() not in path.read_bytes()
+
+
+def test_a_refresh_token_is_refused(tmp_path: Path) -> None:
+    kept = manager(tmp_path)
+    kept.keep(PAIRING)
+    with pytest.raises(RefreshTokenRefused):
+        kept.keep_token("tanhae", SecretStr("1//0refresh"), datetime.now(UTC))
+    with pytest.raises(RefreshTokenRefused):
+        kept.keep(PAIRING.model_copy(update={"key": SecretStr("1//0refresh")}))
+    assert manager(tmp_path).pairings == (PAIRING,)
+
+
+@pytest.mark.parametrize("what", ["lost key", "damaged key", "damaged tokens", "anothers tokens"])
+def test_what_cannot_be_opened_is_set_aside(tmp_path: Path, what: str) -> None:
+    """And said, over further starts, until the computer is paired again."""
+    manager(tmp_path / "desk").keep(PAIRING)
+    key, tokens = tmp_path / "desk" / ".key", tmp_path / "desk" / "tokens.encrypted"
+    before = tokens.read_bytes()
+    match what:
+        case "lost key":
+            key.unlink()
+        case "damaged key":
+            key.write_bytes(b"x" * 44)
+        case "damaged tokens":
+            before = before[:-40]
+            tokens.write_bytes(before)
+        case "anothers tokens":
+            manager(tmp_path / "other").keep(PAIRING)
+            before = (tmp_path / "other" / "tokens.encrypted").read_bytes()
+            tokens.write_bytes(before)
+    for _ in range(2):
+        kept = manager(tmp_path / "desk")
+        assert (kept.pairings, kept.is_damaged) == ((), True)
+    assert before in [path.read_bytes() for path in (tmp_path / "desk").glob("*.aside")]
+    kept.keep(PAIRING)
+    assert not manager(tmp_path / "desk").is_damaged
+
+
+async def test_a_lost_key_is_said_on_the_page(tmp_path: Path) -> None:
+    """With how many files wait; those are neither sent under a wrong name nor lost."""
+    kept = manager(tmp_path)
+    kept.keep(PAIRING)
+    record = add(shelf_in(tmp_path, kept))
+    (tmp_path / ".key").unlink()
+    async with running_desktop(tmp_path) as desk:
+        page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
+        assert "請重新配對" in page
+        assert "等待中的 1 個檔案還在" in page
+        [lost] = desk.records
+        assert (lost.id, lost.state) == (record.id, "lost")
+        content = await desk.browser.get(f"/files/{record.id}/content")
+    assert content.content == pdf()
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../../etc/passwd.pdf", "passwd.pdf"),
+        ("C:\\Windows\\a.pdf", "a.pdf"),
+        ("..", "file.pdf"),
+        ("a\x00\x1b\u202eb.pdf", "ab.pdf"),
+    ],
+)
+def test_a_path_in_a_name_leads_nowhere(tmp_path: Path, given: str, name: str) -> None:
+    record = add(shelf_in(tmp_path / "desk"), given)
+    assert record.name == name
+    assert {path.name for path in tmp_path.iterdir()} == {"desk"}
+
+
+def test_a_link_among_the_contents_is_not_followed(tmp_path: Path) -> None:
+    """Neither read as a file of ours nor written through."""
+    shelf = shelf_in(tmp_path / "desk")
+    record = add(shelf)
+    (tmp_path / "secret").write_bytes(pdf())
+    shelf.content(record.id).unlink()
+    shelf.content(record.id).symlink_to(tmp_path / "secret")
+    with pytest.raises(SourceFailed):
+        list(QueuedContent(shelf.content(record.id), record.size).open())
+    staged = tmp_path / "desk" / "queue" / f".{record.id}.record.tmp"
+    staged.symlink_to(tmp_path / "secret")
+    shelf.change(record.id, link="https://example.org")
+    assert (tmp_path / "secret").read_bytes() == pdf()
+
+
+def test_history_is_kept_for_ninety_days(tmp_path: Path) -> None:
+    now = 1_800_000_000.0
+    kept = manager(tmp_path)
+    shelf = Shelf(tmp_path / "queue", this_system(), kept.keyring, now=lambda: now)
+    record = add(shelf)
+    shelf.change(record.id, state="done", ended_at=now)
+    assert not shelf.content(record.id).exists()
+    now += 90 * 86_400
+    shelf.forget_old()
+    assert shelf.find(record.id) is not None
+    now += 1
+    shelf.forget_old()
+    assert list((tmp_path / "queue").iterdir()) == []
+
+
+def test_what_a_crash_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    """What was never promised, and what has ended; what waits stays."""
+    kept = manager(tmp_path)
+    shelf = shelf_in(tmp_path, kept)
+    waits, ended = add(shelf, "甲.pdf"), add(shelf, "乙.pdf", pdf(seed=2))
+    shelf.change(ended.id, state="done", ended_at=shelf.now())
+    shelf.content(ended.id).write_bytes(pdf())
+    shelf.content("0" * 32).write_bytes(pdf())
+    (tmp_path / "queue" / f".{waits.id}.record.tmp").write_bytes(b"half")
+    again = shelf_in(tmp_path, kept)
+    assert {one.id: one.state for one in again.all()} == {waits.id: "queued", ended.id: "done"}
+    assert [path.name for path in (tmp_path / "queue").glob("*.pdf")] == [f"{waits.id}.pdf"]
+    assert list((tmp_path / "queue").glob(".*")) == []

@@ -1,0 +1,236 @@
+"""From a dropped file to Drive, by a real cloud and the sandbox's Google."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from sandbox.clients.google_controls import GoogleControls
+from tests.desktop.kit import code_for, pdf, running_desktop
+from tests.journeys import until
+from tests.security.kit import AMY
+from tests.web.kit import OPERATOR, RunningWeb
+from tests.web.test_uploads import files
+
+pytestmark = pytest.mark.encryption("on")
+
+
+async def test_dropped_files_are_in_the_departments_drive(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """Paired by a code, with a key that may upload alone: no access token is ever asked for."""
+    await web.authorise(google, AMY)
+    contents = {f"{name}.pdf": pdf(100_000, seed) for seed, name in enumerate("甲乙丙")}
+    async with running_desktop(tmp_path / "desk") as desk:
+        assert "https://" in (await desk.browser.get("/")).text  # where to pair it
+        assert (await desk.pair(web.url, await code_for(web))).status_code == 303
+        assert (await desk.add(*contents.items())).status_code == 303
+        records = await desk.until("done", "done", "done")
+        page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
+        [pairing] = desk.services.credentials.pairings
+        async with web.computer(pairing.key) as computer:
+            refused = await computer.post("/api/google/get-access-token?department=tanhae", json={})
+    assert (refused.status_code, refused.json()["code"]) == (403, "token_not_allowed")
+    assert pairing.token is None
+    assert pairing.name == "淡海"
+    found = {file["name"]: await google.file_bytes(file["id"]) for file in await files(google)}
+    assert found == contents
+    assert page.count("✓ 上傳成功") == 3
+    assert all(record.link in page for record in records)
+    left = {path.name for path in (tmp_path / "desk" / "queue").iterdir()}
+    assert left == {f"{record.id}.record" for record in records}
+
+
+async def test_a_key_that_may_uploads_by_an_access_token(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """The token is kept, sealed, and given anew where Google does not accept it any more."""
+    await web.authorise(google, AMY)
+    endpoint = web.settings.google_api_endpoint
+    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
+        await desk.pair(web.url, await code_for(web, may=("upload", "token")))
+        await desk.add(("甲.pdf", pdf(seed=1)))
+        await desk.until("done")
+        [first] = desk.services.credentials.pairings
+        assert first.token is not None
+        await google.expire_access_tokens(AMY)
+        await desk.add(("乙.pdf", pdf(seed=2)))
+        await desk.until("done", "done")
+        [second] = desk.services.credentials.pairings
+    assert second.token is not None
+    assert second.token.value != first.token.value
+    kept = (tmp_path / "desk" / "tokens.encrypted").read_bytes()
+    assert second.token.value.get_secret_value().encode() not in kept
+    assert sorted(file["name"] for file in await files(google)) == ["乙.pdf", "甲.pdf"]
+
+
+async def test_files_wait_for_consent_and_then_go_by_themselves(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add(("甲.pdf", pdf()))
+        page = await desk.until_it_says("has not authorised Google Drive yet")
+        assert "淡海" in page
+        await web.authorise(google, AMY)
+        desk.services.standing.look(now=True)  # as the page does each minute
+        await desk.until("done")
+
+
+async def test_a_revoked_key_is_said_and_another_pairing_sends_what_waits(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    await web.authorise(google, AMY)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
+        await web.services.desk.revoke(client.id, OPERATOR)
+        await desk.add(("甲.pdf", pdf()))
+        page = await desk.until_it_says("key for 淡海 was disabled")
+        assert "/pair" in page
+        assert (await desk.pair(web.url, "AAAA-AAAA")).status_code == 400
+        await desk.pair(web.url, await code_for(web))
+        await desk.until("done")
+    assert len(await files(google)) == 1
+
+
+async def test_a_full_drive_is_said(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    await web.authorise(google, AMY)
+    await google.set_quota(AMY, limit=1000, used=1000)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add(("甲.pdf", pdf()))
+        await desk.until_it_says("the Drive is full")
+        await google.set_quota(AMY, limit=10**9, used=0)
+        [record] = desk.records
+        await desk.browser.post(
+            f"/files/{record.id}/now",
+            headers={"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE},
+        )
+        await desk.until("done")
+
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+async def test_a_cloud_that_sleeps_is_waited_for(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """A host that holds requests until what is behind it is up: that is said, and the file goes."""
+    await web.authorise(google, AMY)
+    code = await code_for(web)
+    awake = asyncio.Event()
+
+    async def sleeping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.TaskGroup() as group:
+            await awake.wait()
+            host, port = web.host.split(":")
+            cloud_reader, cloud_writer = await asyncio.open_connection("127.0.0.1", int(port))
+
+            async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+                while piece := await source.read(65536):
+                    sink.write(piece.replace(f"{host}:{proxy}".encode(), web.host.encode()))
+                    await sink.drain()
+                sink.close()
+
+            group.create_task(pipe(reader, cloud_writer))
+            group.create_task(pipe(cloud_reader, writer))
+
+    server = await asyncio.start_server(sleeping, "127.0.0.1", 0)
+    proxy = server.sockets[0].getsockname()[1]
+    async with server, running_desktop(tmp_path / "desk") as desk:
+        awake.set()
+        assert (await desk.pair(f"http://localhost:{proxy}", code)).status_code == 303
+        awake.clear()
+        await desk.add(("甲.pdf", pdf()))
+        await desk.until_it_says("The cloud is waking")
+        awake.set()
+        await desk.until("done")
+
+
+async def test_offline_is_said(web: RunningWeb, google: GoogleControls, tmp_path: Path) -> None:
+    """Nobody listens there any more."""
+    folder = tmp_path / "desk"
+    async with running_desktop(folder) as desk:
+        await desk.pair(web.url, await code_for(web))
+        [pairing] = desk.services.credentials.pairings
+        nowhere = pairing.model_copy(update={"cloud": "http://127.0.0.1:9"})
+        desk.services.credentials.keep(nowhere)
+        await desk.add(("甲.pdf", pdf()))
+        await desk.until_it_says("No connection")
+        answer = await desk.pair("http://127.0.0.1:9", "AAAA-AAAA")
+        assert (answer.status_code, "Nobody answers there" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.pdf", b"", "empty"),
+        ("a.pdf", b"PK\x03\x04 a text that is called so", "no PDF"),
+        ("a.pdf", pdf()[:-100], "damaged"),
+        ("a.txt", pdf(), ""),
+    ],
+)
+async def test_what_is_a_pdf_is_told_by_its_bytes(
+    web: RunningWeb, tmp_path: Path, name: str, content: bytes, says: str
+) -> None:
+    """And by nothing else: what is one has any name."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add((name, content))
+        [record] = desk.records
+        page = (await desk.browser.get("/live")).text
+    assert record.state == ("refused" if says else "queued")
+    assert not says or f"Not uploaded: {says}" in page
+    assert len(list((tmp_path / "desk" / "queue").glob("*.pdf"))) == (0 if says else 1)
+
+
+async def test_the_same_content_is_said_and_sent_again_on_demand(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    await web.authorise(google, AMY)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add(("甲.pdf", pdf()))
+        await desk.until("done")
+        await desk.add(("乙.pdf", pdf()))
+        [_, again] = await desk.until("done", "same")
+        assert "The same content was uploaded before" in (await desk.browser.get("/live")).text
+        assert again.link == desk.records[1].link
+        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE}
+        await desk.browser.post(f"/files/{again.id}/again", headers=headers)
+        await desk.until("done", "done")
+    assert sorted(file["name"] for file in await files(google)) == ["乙.pdf", "甲.pdf"]
+
+
+async def test_a_file_that_waits_is_cancelled(web: RunningWeb, tmp_path: Path) -> None:
+    """Nothing of it is left."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add(("甲.pdf", pdf()))
+        await desk.until_it_says("has not authorised")
+        [record] = desk.records
+        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE}
+        await desk.browser.post(f"/files/{record.id}/remove", headers=headers)
+        await until(lambda: not desk.records)
+    assert list((tmp_path / "desk" / "queue").iterdir()) == []
+
+
+async def test_nothing_of_anybody_is_in_the_log(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    await web.authorise(google, AMY)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add(("名冊.pdf", pdf()))
+        await desk.until("done")
+        [pairing] = desk.services.credentials.pairings
+    lines = web.log.getvalue()  # one log in this process
+    assert [json.loads(one)["event"] for one in lines.splitlines()].count("upload_finished") == 1
+    for secret in ("名冊", pairing.key.get_secret_value(), str(tmp_path)):
+        assert secret not in lines
