@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 
+import httpx
 import pytest
 
 from sandbox.clients.person import Person
@@ -140,3 +142,30 @@ async def test_who_may_no_longer_use_the_bot_can_have_it_deleted(
         await ann.tap("Yes, delete everything", await ann.wait_for("Delete everything I keep"))
         await ann.wait_for("Everything else I kept about you is deleted too.")
         assert not depot.sheets.people.keeps(ANN)
+
+
+@pytest.mark.one_way
+async def test_the_address_opens_the_calendar_beside_the_bot(
+    start_depot: StartDepot, people: People
+) -> None:
+    """Until it is revoked; then it is as one that never was."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ann = people()
+    pages = {"PUBLIC_URL": f"http://localhost:{port}", "WEB_PORT": port}
+    async with start_depot(**pages, **CLIENT) as depot, httpx.AsyncClient() as http:
+        await ann.start()
+        depot.link(ann)
+        await ann.send("/duty")
+        await ann.tap("Add to calendar", await ann.wait_for("looked at"))
+        said = await ann.wait_for("This address is yours alone")
+        found = said.text.splitlines()[-1]
+        answer = await http.get(found)
+        assert answer.status_code == 200
+        assert answer.text.startswith("BEGIN:VCALENDAR")
+        assert "0905G" in answer.text
+        assert "A1001" not in answer.text
+        await ann.tap("Revoke", said)
+        await ann.wait_for("Revoked")
+        assert (await http.get(found)).status_code == 404
+        assert secret_of(found) not in depot.log()
