@@ -120,6 +120,7 @@ async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentenc
         for name in [*(name for name in ASKING if name not in last), *last]:
             await ann.send("/language")
             mark, began = (await ann.wait_for("Which language")).seq, time.monotonic()
+            ann.mark = mark  # a busy machine may have shown them that it types that
             await asking.use(name)
             said = await ann.wait_for(lambda m: bool(m.text), since=mark)
             assert time.monotonic() - began < 2, name
