@@ -111,6 +111,36 @@ class Looking:
             for sheet in source.sheets
         }
 
+    def mend(self, sheet: Sheet) -> bool:
+        """Have the next look read anew what cannot be read of what counts; whether there was any.
+
+        As long as the spreadsheet stays as it is nothing would be read of it. Of a month that is
+        looked at no more nothing can be done.
+        """
+        state = self.states([sheet]).get(sheet.id)
+        if state is None:
+            return False
+        wanted_now = {seen.period for seen in state.seen.values() if seen.digest}
+        counts_now = [
+            Version(sheet.id, period, one.current)
+            for period, one in state.periods.items()
+            if one.current and period in wanted_now
+        ]
+        lost = {one.period for one in counts_now if self._contents(one) is None}
+        if not lost:
+            return False
+
+        def mended(state: SheetState) -> tuple[SheetState, list[Step]]:
+            seen = {
+                asked: one.model_copy(update={"digest": ""}) if one.period in lost else one
+                for asked, one in state.seen.items()
+            }
+            return state.model_copy(update={"raw": "", "seen": seen}), []
+
+        self._change(sheet, mended)
+        _log.warning("sheet_not_taken", owner=_owner(sheet), result="corrupt")
+        return True
+
     def _fail(self, sheet: Sheet, fault: CustodyError) -> SheetState:
         asked_to_wait = fault.retry_after if isinstance(fault, TransientFault) else None
 

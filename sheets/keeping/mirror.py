@@ -164,3 +164,5 @@ class Mirror:
             for period, one in state.periods.items():
                 current |= {Version(name, period, id).name for id in (one.current, one.held) if id}
         self._versions.sweep(self._storage.now(), current)
+        for sheet in self.sheets.values():
+            self.looking.mend(sheet)

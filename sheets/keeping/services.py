@@ -54,6 +54,16 @@ class SheetServices:
         """Each with its shape, by their ids: `tanhae.roster`."""
         return self.mirror.sheets
 
+    def mend(self, department: str) -> None:
+        """See `Looking.mend`, of each of a department's sheets.
+
+        Args:
+            department: its slug.
+        """
+        for sheet in self.sheets.values():
+            if sheet.department == department:
+                self.mirror.looking.mend(sheet)
+
     def named(self, department: str, name: str) -> Sheet | None:
         """One of a department's; None: the settings have no such one.
 

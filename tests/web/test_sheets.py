@@ -15,6 +15,9 @@ from pydantic import SecretStr
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
+from security.storage.each import only
+from security.storage.protocol import Drop, Key, Unit
+from sheets.keeping.kinds import VERSIONS
 from tests.web.sheets_kit import CODES, NAMES, ROSTER, SPREADSHEET, SheetsWeb, sheets_web
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
@@ -257,3 +260,73 @@ async def test_what_was_never_read_says_whom_to_ask(front: SheetsWeb) -> None:
         state = (await computer.get(f"{ROSTER}/versions")).json()
         assert "because" not in state
     assert json.dumps(NAMES[0]) not in front.web.log.getvalue()
+
+
+async def test_odd_questions_are_refused_in_words_and_break_nothing(front: SheetsWeb) -> None:
+    """Each with its status; what was sent is in no answer, and no refusal is a defect."""
+    await front.sync()
+    odd = {
+        422: (
+            *("period=2026-13", "period=2026-00", "period=", "period=２０２６-12", "format=xml"),
+            *("at=2026-12-01", "at=0", "at=now", "at=2026-12-01T00:00:60Z", "at="),
+            *("at=2026-13-01T00:00:00Z", "at=２026-12-01T00:00:00Z", "at=2026-12-01T00:00:00"),
+        ),
+        404: ("period=0000-01", "period=9999-12", "at=0001-01-01T00:00:00%2B14:00"),
+        200: (
+            *("at=9999-12-31T23:59:59-14:00", "period=2026-12&period=2026-12", "odd=1"),
+            *("at=2099-12-01t00:00:00.123456789z", "at=2099-12-01T00:00+08:00"),
+        ),
+    }
+    async with front.administrator() as browser:
+        for status, queries in odd.items():
+            for query in queries:
+                answer = await browser.get(f"{ROSTER}?{query}")
+                assert answer.status_code == status, (query, answer.text)
+        for path, status in (
+            (f"/api/sheets/{'x' * 5000}/roster", 422),
+            (f"/api/sheets/tanhae/{'x' * 5000}", 422),
+            ("/api/sheets/tanhae/Roster", 422),
+            ("/api/sheets/tanhae/..%2f..", 404),
+            ("/api/sheets/tanhae/roster.csv", 422),
+            (f"{ROSTER}/diff?from=99999999-999999", 404),
+            (f"{ROSTER}/diff?to=20261130-000000", 404),
+            (f"{ROSTER}/diff?from=20261130-0000", 422),
+            (f"{ROSTER}/versions?limit=0", 422),
+            (f"{ROSTER}/versions?before=x", 422),
+            (f"{ROSTER}/versions?before=00000000-000000-all", 200),
+            (f"{ROSTER}/shifts?person=", 422),
+            (f"{ROSTER}/shifts?person=%00", 404),
+            (f"{ROSTER}/shifts?period=2027-01", 404),
+        ):
+            answer = await browser.get(path)
+            assert answer.status_code == status, (path, answer.text)
+        head = await browser.head(ROSTER)
+        assert (head.status_code, head.headers["Allow"]) == (405, "GET")
+        for form in ("text/plain", "application/x-www-form-urlencoded"):
+            typed = await browser.post(
+                f"{ROSTER}/keep", content=b"{}", headers={"Content-Type": form}
+            )
+            assert typed.status_code == 415
+        quoted = table(await browser.get("/api/sheets/tanhae/phones?format=csv"))
+        assert quoted[1:] == [["王小明", "'=1+1"], ["行控", "'+886 2 1234"]]
+        wanted = {"Accept": "text/csv;q=0.5, application/json;q=0.9, */*;q=x"}
+        assert (await browser.get(ROSTER, headers=wanted)).json()["kind"] == "roster"
+    assert "Traceback" not in front.web.log.getvalue()
+
+
+async def test_what_is_damaged_or_gone_is_no_empty_roster_and_is_read_anew(
+    front: SheetsWeb,
+) -> None:
+    """The spreadsheet has not changed since, and so nothing would read it again by itself."""
+    await front.sync()
+    storage, asking = front.web.custody.storage, front.web.sheets.asking
+    version = asking.version_at("tanhae.roster", "2026-12")
+    assert version is not None
+    only(storage.apply([Unit([Drop(Key(VERSIONS, version.name))])]))
+    async with front.administrator() as browser:
+        answer = await browser.get(ROSTER)
+        assert (answer.status_code, answer.json()["code"]) == (503, "corrupt")
+        assert int(answer.headers["Retry-After"]) >= 1
+        await front.sync()
+        again = await browser.get(ROSTER)
+        assert (again.status_code, len(again.json()["people"])) == (200, 4)

@@ -12,6 +12,7 @@ from departments.clients.refusals import Refused, WrongKey
 from departments.limits import place_of
 from departments.patience import answered_soon
 from departments.services import DepartmentServices
+from security.errors import CorruptCredential
 from web.api.described import refusals
 from web.api.sheets import answers
 from web.gate.keys import ClientKeys, problem_of_refusal
@@ -92,11 +93,17 @@ def calendar_routes(
             raise TypeError("nobody has found it")
         from web.api.sheets.own_duties import OwnDuties
 
-        for department in dict.fromkeys(link.department for link in leads_to.links):
+        theirs = list(dict.fromkeys(link.department for link in leads_to.links))
+        for department in theirs:
             await sheets.on_demand.catch_up(department)
         own = OwnDuties(sheets, services.departments)
-        async with answered_soon():
-            tag, body = await workers.read(own.written, leads_to)
+        try:
+            async with answered_soon():
+                tag, body = await workers.read(own.written, leads_to)
+        except CorruptCredential:
+            for department in theirs:
+                await workers.run(sheets.mend, department)
+            raise
         headers = {"ETag": f'W/"{tag}"'}
         if answers.has(request, f'"{tag}"'):
             return Response(None, 304, headers)

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from departments.patience import answered_soon
 from departments.services import DepartmentServices
+from security.errors import CorruptCredential
 from web.api.described import ADMINISTRATOR, CLIENT, refusals, secured_by
 from web.api.sheets import answers, models, version_models
 from web.api.sheets.asked import Asker, Wish, asked_of, readers
@@ -77,8 +78,12 @@ def sheet_routes(
         if reading is None:
             raise Problem(404, "no_sheet")
         await there.on_demand.catch_up(sheet.department)
-        async with answered_soon():
-            return await workers.read(work, reading, asker, sheet)
+        try:
+            async with answered_soon():
+                return await workers.read(work, reading, asker, sheet)
+        except CorruptCredential:
+            await workers.run(there.mend, sheet.department)
+            raise
 
     @router.get(
         PATH,
