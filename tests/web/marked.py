@@ -47,7 +47,7 @@ class Told:
         async def note(answer: httpx.Response) -> None:
             await answer.aread()
             path = answer.request.url.path
-            for long in ("/console/enter/", "/api/clients/"):
+            for long in ("/console/enter/", "/api/clients/", "/calendar/"):
                 rest = path.removeprefix(long)
                 if rest not in (path, "pair", "pairing-codes"):
                     path = f"{long}…" + ("/unblock" if rest.endswith("/unblock") else "")

@@ -44,7 +44,9 @@ from tests.web.marked import (
     service_account,
     work,
 )
+from tests.web.marked_sheets import LINKED, PERSON, REMARK, look_at_sheets, shapes_in
 from tests.web.pages_kit import SETTINGS
+from tests.web.sheets_kit import ROSTER
 from web.activity import Activity
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("sqlite")]
@@ -78,6 +80,12 @@ MAY_TELL: Final[dict[tuple[str, str], frozenset[str]]] = {
     (ADMINISTRATOR, "DELETE /api/clients/…"): OF_COMPUTERS,
     (ADMINISTRATOR, "POST /api/clients/…/unblock"): OF_COMPUTERS,
     (NOBODY, "POST /api/clients/pair"): OF_COMPUTERS | {"key"},
+    **{
+        (ADMINISTRATOR, f"GET {ROSTER}{below}"): frozenset({PERSON, REMARK})
+        for below in ("", "/shifts", "/diff")
+    },
+    # Of whoever has the address, and nothing of who it is.
+    (NOBODY, "GET /calendar/…"): frozenset({REMARK}),
     (COMPUTER, f"POST {TOKENS}"): frozenset({"access token"}),
     (COMPUTER, f"POST {UPLOADS}"): FILE,
     (COMPUTER, f"GET {UPLOADS}"): FILE,
@@ -108,6 +116,7 @@ async def test_all_that_is_marked_is_found_where_it_must_be_and_nowhere_else(
         settings = {
             **{VARIABLE: account_key, "ALERT_WEBHOOK_URL": told_to, "LOG_LEVEL": "DEBUG"},
             **{"ADMIN_USER_IDS": str(somebody), "TRUSTED_PROXY_HOPS": "1"},
+            "SHEETS_FILE": shapes_in(tmp_path),
         }
         start = running_web(sandbox, folder, encryption_keys, monkeypatch, **cast(Any, settings))
         async with start as web, alerting(web.custody, web.settings, Metrics(), Activity()):
@@ -117,6 +126,7 @@ async def test_all_that_is_marked_is_found_where_it_must_be_and_nowhere_else(
             await authorise(stay, cookie, world.account())
             keys = await pair(stay, cookie)
             await work(stay, keys)
+            await look_at_sheets(stay, cookie, keys, account_key)
             await look(stay, cookie)
             await restore(stay, cookie)
             running = await asyncio.to_thread(dump, folder, request, tmp_path / "dump")
@@ -145,5 +155,5 @@ async def test_all_that_is_marked_is_found_where_it_must_be_and_nowhere_else(
         assert web.lines(event), event
     for data in (running, ended):
         assert TANHAE.slug.encode() in data, "it is the dump"
-        readable = READABLE if places.databases() else set[str]()
+        readable = {LINKED, *(READABLE if places.databases() else ())}
         assert {leak.name for leak in world.canaries.find(data)} <= readable
