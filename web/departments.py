@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,6 +35,7 @@ from web.gate.signed_in import SignedIn
 from web.site.entering import entering_routes
 from web.site.routing import add_stray_pages
 from web.site.settings.routes import settings_routes
+from web.site.sheets.standing import NO_SHEETS, SheetStanding
 from web.site.static import add_static
 
 if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
@@ -124,6 +125,8 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
     redirect_uri = f"{parts.public_url}{CALLBACK_PATH}"
     add_problems(app)
     add_stray_pages(app)
+    sheets, sheet_pages = _sheet_pages(parts, signed_in)
+    app.state.has_sheets = sheets.is_any
     for router in (
         token_routes(made.departments, made.tokens, keys, now),
         upload_routes(made.departments, made.uploads, keys),
@@ -133,8 +136,9 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         calendar_routes(made, parts.sheets, keys),
         authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
         entering_routes(made, signed_in),
-        settings_routes(made, signed_in, parts.public_url, redirect_uri),
-        console_routes(made, signed_in),
+        settings_routes(made, signed_in, parts.public_url, redirect_uri, sheets),
+        console_routes(made, signed_in, sheets),
+        sheet_pages,
     ):
         # As they are: a route of an included router is looked for twice at each request.
         app.router.routes += router.routes
@@ -144,6 +148,16 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
     app.add_middleware(SmallBodies)
     app.add_middleware(OneHost, public_url=parts.public_url)
     return app
+
+
+def _sheet_pages(parts: DepartmentParts, signed_in: SignedIn) -> tuple[SheetStanding, APIRouter]:
+    """How sheets stand, and their pages; none of either where there are none."""
+    if parts.sheets is None:
+        return NO_SHEETS, APIRouter()
+    from web.site.sheets.routes import sheet_page_routes, standing_of
+
+    made, sheets = parts.services, parts.sheets
+    return standing_of(made, sheets), sheet_page_routes(made, sheets, signed_in)
 
 
 def _with_headers(app: ASGIApp, parts: DepartmentParts) -> ASGIApp:

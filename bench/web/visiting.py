@@ -118,6 +118,11 @@ class Visitor:
         none = {"version": "20261130-000000"}
         for below in ("/accept", "/keep"):
             await self.ask("POST", f"{path}{below}", named, refused=409, json=none)
+        await self.ask("GET", "/settings/sheets")
+        page = "/settings/sheets/{department}/{name}"
+        await self.ask("GET", page, named)
+        for below in ("/sync", "/accept", "/keep"):
+            await self.ask("POST", f"{page}{below}", named, data={"csrf": await self._csrf()})
         await self.ask("GET", "/calendar/{address}", {"address": f"{'x' * 43}.ics"}, refused=404)
 
     async def _authorise(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 
 from departments.documents import Held, Shelf
@@ -16,7 +18,9 @@ from sheets.keeping.kinds import SHEETS, STOPPED
 from sheets.keeping.versions import Version, Versions
 from sheets.versions.difference import difference
 
-_TRIES = 5
+_TRIES = 6
+_FIRST_PAUSE = 0.01
+"""Seconds."""
 _log = structlog.get_logger()
 
 
@@ -58,7 +62,9 @@ class Decisions:
     def _decide(
         self, sheet: str, period: str, by: str, seen: str, *, is_accepted: bool
     ) -> Version | None:
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
+            if tried:  # in files the version has gone a moment before the state says so
+                time.sleep(_FIRST_PAUSE * 2**tried)
             held = self._states.find(sheet)
             mine = None if held is None else held.content.periods.get(period)
             if held is None or mine is None or not mine.held or seen not in ("", mine.held):
@@ -80,7 +86,7 @@ class Decisions:
             new = self._versions.open(version)
             old = self._versions.open(Version(version.sheet, version.period, mine.current))
             if new is None:
-                raise OperatorFault("what was held has gone", code="store_failed")
+                raise Conflict("what was held has gone")  # somebody else keeps what counts
             if old is not None and type(old.contents) is type(new.contents):
                 change = difference(old.contents, new.contents)
                 steps += self._changes.putting(version.sheet, change, now)

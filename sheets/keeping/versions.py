@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from departments.documents import Shelf
-from security.errors import CorruptCredential, OperatorFault
+from security.errors import CorruptCredential
 from security.storage.each import only
-from security.storage.protocol import ANY, Drop, Key, Put, Storage, Unit
+from security.storage.protocol import ANY, Conflict, Drop, Key, Put, Storage, Unit
 from sheets.keeping.forms import Part, VersionRecord
 from sheets.keeping.kinds import VERSIONS
 from sheets.kinds.contents import Codes, Contents, Roster, Rows
@@ -102,10 +102,14 @@ class Versions:
 
     def accepting(self, opened: Opened, now: float, by: str) -> Put:
         """The step that notes who had a version count that was held; a conflict where it has gone
-        meanwhile."""
+        meanwhile, be that before the step is done.
+
+        Raises:
+            Conflict: it has gone already.
+        """
         held = self._records.find(opened.version.name)
         if held is None:
-            raise OperatorFault("what was held has gone", code="store_failed")
+            raise Conflict("what was held has gone")
         noted = held.content.model_copy(update={"accepted_at": now, "accepted_by": by})
         return self._records.putting(held.name, noted, held.version)
 

@@ -18,6 +18,7 @@ from tests.console.demo import PAGES as CONSOLE_PAGES
 from tests.installed import needs
 from tests.pages.demo import FINE, NOW, PAGES, SECOND, STATES
 from tests.pages.server import Demo, served
+from tests.pages.sheet_demo import STATES as SHEET_STATES
 from web.site.settings.views import Card, SettingsPage
 
 pytestmark = needs("chromium")
@@ -36,7 +37,14 @@ ADDRESSES = (
 CONSOLE = tuple(
     f"/console?state={state}" for state in CONSOLE_PAGES if not state.startswith("news_")
 )
+SHEET = "/settings/sheets/tanhae/roster"
+SHEETS = (
+    "/settings/sheets",
+    "/settings/sheets?state=empty",
+    *(f"{SHEET}?state={state}" for state in SHEET_STATES),
+)
 FEW = ("/settings/google?state=long", "/settings/google?state=pairing_two", "/sign-in/over")
+FEW_OF_SHEETS = (f"{SHEET}?state=held", f"{SHEET}?state=odd")
 FEW_OF_CONSOLE = ("/console?state=busy", "/console?state=wrong")
 TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")]
     .filter((one) => one.type !== "hidden" && one.checkVisibility() && !one.closest(".skip"))
@@ -88,6 +96,7 @@ def walk(
     [
         pytest.param(FEW, "zh-TW", 360, "light", id="pages"),
         pytest.param(FEW_OF_CONSOLE, "zh-TW", 360, "dark", id="console"),
+        pytest.param(FEW_OF_SHEETS, "zh-CN", 360, "light", id="sheets"),
         pytest.param(FEW, "en-GB", 1280, "dark", marks=IN_REST, id="pages, wide"),
     ],
 )
@@ -99,7 +108,12 @@ def test_pages_fit_and_can_be_used_by_everybody(
 
 
 EVERY = pytest.mark.parametrize(
-    "pages", [pytest.param(ADDRESSES, id="pages"), pytest.param(CONSOLE, id="console")]
+    "pages",
+    [
+        pytest.param(ADDRESSES, id="pages"),
+        pytest.param(CONSOLE, id="console"),
+        pytest.param(SHEETS, id="sheets"),
+    ],
 )
 
 
@@ -274,3 +288,30 @@ def test_without_script_nothing_is_missing_and_nothing_untrue(
         page.goto(f"{address}/settings/google")
         expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
         visit.picture("plain")
+
+
+@IN_REST
+@pytest.mark.parametrize("state", ["held", "full", "every_fault"])
+def test_a_roster_is_printed_on_one_page(address: str, visit: Visit, state: str) -> None:
+    """A4, across: what hangs in the office; 25 people, or 60."""
+    page = visit.chat
+    page.goto(f"{address}{SHEET}?state={state}")
+    made = page.pdf(prefer_css_page_size=True, path=visit.folder / f"{state}.pdf")
+    assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") == 1
+    assert re.search(rb"/MediaBox \[0 0 84[12][\d.]* 59[45]", made)
+
+
+@IN_REST
+def test_headings_of_a_roster_stay_in_sight(address: str, visit: Visit) -> None:
+    """However far one goes, down and aside."""
+    page = visit.chat
+    page.goto(f"{address}{SHEET}?state=full")
+    page.locator(".month").evaluate("(box) => box.scrollTo(900, 1200)")
+    box = page.locator(".month").bounding_box()
+    assert box is not None
+    for place in (page.locator(".month thead th").nth(20), page.locator(".month tbody th").nth(30)):
+        found = place.bounding_box()
+        assert found is not None
+    corner = page.locator(".month .corner").bounding_box()
+    assert corner is not None
+    assert (round(corner["x"] - box["x"]), round(corner["y"] - box["y"])) in {(0, 0), (0, 1)}

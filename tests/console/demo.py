@@ -14,6 +14,7 @@ from security.credential import Owner
 from security.maintenance.presence import Present
 from security.quarantine.records import QuarantineRecord
 from security.storage.events import ACTIONS, AuditEntry
+from tests.pages.sheet_demo import lines
 from web.console.charts import spark
 from web.console.views import Computer, Copies, Filter, Held, News, Page, Trail, Trouble
 
@@ -98,6 +99,10 @@ TROUBLES: Final = (
     Trouble("clock_skew", NOW - 5.5 * 3600),
     Trouble("consent_required", NOW - 900, label="淡海", department="tanhae"),
     Trouble("consent_required", None, label="安坑", department="anping"),
+    *(
+        Trouble("sheet_stopped", NOW - 4000, label="淡海", sheet=line)
+        for line in lines("held", "fault", "unread")
+    ),
 )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final
 
 from departments.names import Department
 from departments.service_accounts.standing import KeyStanding
+from tests.pages.clock import NOW, READER
+from tests.pages.sheet_demo import CARD, lines
 from web.site.settings.views import (
     Card,
     Computer,
@@ -16,10 +17,8 @@ from web.site.settings.views import (
     SettingsPage,
 )
 
-NOW: Final = datetime(2026, 11, 29, 6, 32, tzinfo=UTC).timestamp()
 _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
-READER: Final = "reader@example-project.iam.gserviceaccount.com"
 
 
 def _key(ending: str, days: int | None) -> KeyStanding:
@@ -118,6 +117,10 @@ STATES: Final[dict[str, Card]] = {
     "old_key": replace(FINE, service_key=_key("c41f", 93)),
     "no_key": replace(FINE, service_key=KeyStanding(Department("tanhae", "淡海"))),
     "unseen_key": replace(FINE, service_key=_key("c41f", None)),
+    "looked": replace(FINE, news="looked", sheets=lines("fine", "codes")),
+    "look_busy": replace(FINE, news="look_busy", sheets=lines("held", "table")),
+    "sheets": replace(FINE, sheets=lines(*CARD)),
+    "sheets_without_key": replace(NEVER, service_key=None, sheets=lines("keyless")),
     "long": replace(
         FINE,
         name="淡海輕軌運務中心行車控制室與備勤室",
@@ -139,3 +142,4 @@ def page_of(state: str) -> SettingsPage:
 
 PAGES: Final = (*STATES, "empty", "no_client")
 """Every name that `page_of` knows."""
+__all__ = ("FINE", "NEVER", "NOW", "PAGES", "READER", "SECOND", "STATES", "page_of")

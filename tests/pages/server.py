@@ -1,8 +1,9 @@
 """A small server of the demonstration's pages: python -m tests.pages.server.
 
 /settings/google?state=NAME is a state of the settings page, /console?state=NAME one of the
-console's; /problem/KIND, /sign-in/NEWS, and /console/enter/CODE are the others. What their forms
-would do is not done.
+console's, /settings/sheets/tanhae/roster?state=NAME one of a sheet's; /settings/sheets,
+/problem/KIND, /sign-in/NEWS, and /console/enter/CODE are the others. What their forms would do is
+not done.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fastapi.responses import Response
 
 from tests.console.demo import PAGES
 from tests.pages.demo import NOW, page_of
+from tests.pages.sheet_demo import list_page, sheet_page
 from web.console.pages import render_console, render_console_live
 from web.console.views import Page as ConsolePage
 from web.site.frame import Frame, answer
@@ -32,6 +34,7 @@ from web.site.pages import (
     render_sign_in,
 )
 from web.site.settings.views import SettingsPage
+from web.site.sheets.pages import render_sheet, render_sheets
 from web.site.static import add_static
 
 HEADERS = {
@@ -75,7 +78,8 @@ class Demo:
             return response
 
         def mine(request: Request) -> Frame:
-            return Frame.of(request, csrf="c" * 64, version="0.2.0")
+            frame = Frame.of(request, csrf="c" * 64, version="0.2.0")
+            return replace(frame, has_sheets=True)
 
         @app.get("/settings/google")
         async def settings(request: Request) -> Response:
@@ -90,6 +94,16 @@ class Demo:
             if self.is_away:
                 return Response(status_code=503)
             return answer(request, render_live(self._page(request), mine(request)))
+
+        @app.get("/settings/sheets")
+        async def sheets(request: Request) -> Response:
+            state = request.query_params.get("state", "")
+            return answer(request, render_sheets(list_page(state), mine(request)))
+
+        @app.get("/settings/sheets/{department}/{name}")
+        async def sheet(request: Request, department: str, name: str) -> Response:
+            page = sheet_page(request.query_params.get("state", "fine"))
+            return answer(request, render_sheet(page, mine(request)))
 
         @app.get("/console")
         async def console(request: Request) -> Response:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from departments.administrators.who import operator, user
 from security.encryption import TokenEncryption
-from security.storage.protocol import Key
+from security.storage.protocol import Key, Storage
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.deciding import Decisions
 from sheets.keeping.kinds import KINDS, VERSIONS
@@ -164,6 +166,36 @@ async def test_what_half_of_the_people_have_gone_from_is_held_until_it_is_accept
     assert len(kept.versions.of("tanhae.r0")) == 2
     await kept.mirror.look()
     assert not kept.mirror.is_any_stopped()
+
+
+class OneAhead:
+    """A storage at which somebody else decides once a version is looked at."""
+
+    def __init__(self, storage: Storage, decide: Callable[[], object]) -> None:
+        self._storage, self._decide, self._asked = storage, decide, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def read(self, keys: Sequence[Key]) -> Any:
+        if keys[0].kind is VERSIONS:
+            self._asked += 1
+            if self._asked == 1:
+                self._decide()
+        return self._storage.read(keys)
+
+
+async def test_who_accepts_what_another_has_just_dropped_has_decided_nothing(
+    desk: Desk, kept: Keeper, roster: str
+) -> None:
+    """Whichever of them was first: that is no fault of the storage's."""
+    await kept.mirror.look()
+    await write(desk, roster, 1)
+    await sync(kept)
+    first = partial(Decisions(kept.storage).keep, "tanhae.r0", "2026-12", OPS)
+    second = Decisions(cast(Storage, OneAhead(kept.storage, first)))
+    assert second.accept("tanhae.r0", "2026-12", ROOT) is None
+    assert (kept.state().held, len(current(kept).people)) == ({}, 4)
 
 
 async def test_what_is_kept_instead_is_not_held_again_until_it_changes(

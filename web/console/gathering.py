@@ -21,6 +21,7 @@ from security.maintenance.presence import all_present
 from security.owner_documents import time_of_copy
 from security.quarantine.copies import Quarantine
 from security.storage.protocol import Storage
+from sheets.keeping.kinds import STOPPED
 from web.console.charts import spark
 from web.console.views import (
     GROUPS,
@@ -33,6 +34,8 @@ from web.console.views import (
     Trouble,
     kinds_of,
 )
+from web.site.sheets.standing import NO_SHEETS, SheetStanding
+from web.site.sheets.views import SheetLine
 
 _FEW: Final = 5
 _COPIES: Final = 25
@@ -48,6 +51,7 @@ class Gathering:
     console: ConsoleServices
     desk: ClientDesk
     departments: Departments
+    sheets: SheetStanding = NO_SHEETS
 
     @property
     def storage(self) -> Storage:
@@ -169,9 +173,24 @@ class Gathering:
     def _troubles(
         self, memory: Memory, alarms: Sequence[Alarm], standings: Sequence[Standing]
     ) -> list[Trouble]:
-        incidents = [Trouble(one.code, one.since, one.owners) for one in memory.incidents]
+        incidents = [
+            Trouble(one.code, one.since, one.owners)
+            for one in memory.incidents
+            if one.code != STOPPED or not self.sheets.is_any
+        ]
         lost = [self._lost(one.department) for one in standings if one.state == "lost"]
-        return [*map(_trouble, alarms), *lost, *incidents]
+        return [*map(_trouble, alarms), *lost, *self._stopped(memory), *incidents]
+
+    def _stopped(self, memory: Memory) -> list[Trouble]:
+        """Sheets that are not taken over as they stand: as they do now, each with its page."""
+        since = next((one.since for one in memory.incidents if one.code == STOPPED), None)
+        lines = self.sheets.lines()
+        return [
+            Trouble(_code_of(line), since, label=department.name, sheet=line)
+            for department in self.departments
+            for line in lines.get(department.slug, ())
+            if line.is_stopped
+        ]
 
     def _lost(self, department: Department) -> Trouble:
         """A department that Google, or damage, has taken the credential of."""
@@ -213,6 +232,12 @@ def _trouble(alarm: Alarm) -> Trouble:
         count=alarm.count,
         busiest=alarm.busiest,
     )
+
+
+def _code_of(line: SheetLine) -> str:
+    if line.state == "fault" and line.fault is not None:
+        return line.fault.code
+    return line.trouble if line.state == "unread" else STOPPED
 
 
 def _computer(

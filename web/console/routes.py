@@ -28,6 +28,7 @@ from web.gate.signed_in import SignedIn
 from web.site.entering import FormToken
 from web.site.frame import answer
 from web.site.routing import READ, PageRoute, frame_of
+from web.site.sheets.standing import NO_SHEETS, SheetStanding
 from web.site.texts import texts_of, zone_of
 
 _log = structlog.get_logger()
@@ -40,11 +41,13 @@ _Field = Annotated[str, Form(max_length=_LONGEST)]
 _Copy = Annotated[str, Form(alias="copy", max_length=_LONGEST)]
 
 
-def console_routes(services: DepartmentServices, signed_in: SignedIn) -> APIRouter:
+def console_routes(
+    services: DepartmentServices, signed_in: SignedIn, sheets: SheetStanding = NO_SHEETS
+) -> APIRouter:
     """`/console` and what is below it, but how one comes in and leaves."""
     router = APIRouter(prefix="/console", route_class=PageRoute, include_in_schema=False)
     workers, desk, console = services.workers, services.desk, services.console
-    gathering = Gathering(console, desk, services.departments)
+    gathering = Gathering(console, desk, services.departments, sheets)
 
     async def page(
         request: Request, gather: Callable[..., Page], *, of_all: bool = False

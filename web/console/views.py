@@ -16,6 +16,7 @@ from security.maintenance.presence import Present
 from security.quarantine.records import QuarantineRecord
 from security.storage.events import ACTIONS, Action
 from web.console.charts import Spark
+from web.site.sheets.views import SheetLine
 
 News = Literal[
     "",
@@ -57,6 +58,7 @@ GROUPS: Final[Mapping[str, frozenset[Action] | None]] = {
     "quarantine": frozenset({"quarantined", "held", "confirmed", "restored", "purged"}),
     "consent": frozenset({"authorised", "revoked"}),
     "clients": frozenset(action for action in ACTIONS if action.startswith("client_")),
+    "sheets": frozenset(action for action in ACTIONS if action.startswith("sheet_")),
     "refreshed": frozenset({"refreshed"}),
     "all": None,
 }
@@ -80,6 +82,8 @@ class Trouble:
     busiest: int = 0
     department: str = ""
     """The slug of the one that has to be authorised again, `label` its name; "": it is none."""
+    sheet: SheetLine | None = None
+    """One that is not taken over as it stands, `label` its department's name; None: it is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from markupsafe import Markup
 
 from config.languages import N_
+from web.site.sheets.views import SheetLine
+from web.site.sheets.words import SheetWords
 from web.site.texts import Texts
 
 _CLIENT_REFUSED: Final = (
@@ -227,6 +229,7 @@ _GROUPS: Final[Mapping[str, str]] = {
     "quarantine": N_("Quarantine and hold"),
     "consent": N_("Authorised and revoked"),
     "clients": N_("Computers"),
+    "sheets": N_("Sheets"),
     "refreshed": N_("Refreshes"),
 }
 
@@ -261,6 +264,37 @@ class Words:
             department: its name.
         """
         return self._said(_LOST, department=department)
+
+    def sheet(self, line: SheetLine, department: str) -> Said:
+        """A sheet that is not taken over as it stands.
+
+        Args:
+            department: its name.
+        """
+        t, words = self._t, SheetWords(self._t)
+        named = {"department": department, "sheet": line.title}
+        if line.state == "held" and line.held:
+            title = t.tr("A version of “{department} {sheet}” waits for a decision", **named)
+            gone = line.held[0]
+            number = (
+                words.number(line.what, gone.people) if gone.people else words.cells(gone.cells)
+            )
+            return Said(
+                title,
+                t.tr(
+                    "It lacks {number}: an accident more often than a plan. What was read before "
+                    "still counts.",
+                    number=number,
+                ),
+            )
+        if line.state == "fault" and line.fault is not None:
+            title = t.tr("“{department} {sheet}” is not understood", **named)
+            found = words.finding(line.fault).title
+        else:
+            title = t.tr("“{department} {sheet}” cannot be read", **named)
+            found = words.trouble(line.trouble, is_lasting=line.is_lasting).title
+        said = t.tr("{found}. What was read before still counts.", found=found)
+        return Said(title, said if line.number is not None else t.tr("{found}.", found=found))
 
     def alarm(self, code: str, *, label: str, count: int, busiest: int) -> Said:
         """What makes one think that a computer's key is in other hands."""

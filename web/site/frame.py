@@ -36,6 +36,8 @@ class Frame:
     """The program's."""
     by_chat: bool = True
     """Whether a bot gives sign-in links, to those of ADMIN_USER_IDS; else a command alone does."""
+    has_sheets: bool = False
+    """Whether any sheets are mirrored, so that there are pages of them."""
 
     @classmethod
     def of(cls, request: Request, *, who: str = "", csrf: str = "", version: str = "") -> Frame:
@@ -43,7 +45,9 @@ class Frame:
         query = tuple(pair for pair in request.query_params.multi_items() if pair[0] != "lang")
         app = request.scope.get("app")
         by_chat = app is None or getattr(app.state, "by_chat", True)
-        return cls(texts_of(request), path_of(request), query, who, csrf, version, by_chat)
+        has_sheets = app is not None and getattr(app.state, "has_sheets", False)
+        texts = texts_of(request)
+        return cls(texts, path_of(request), query, who, csrf, version, by_chat, has_sheets)
 
     @property
     def address(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from web.site.frame import Frame, render
 from web.site.settings.views import SettingsPage
+from web.site.sheets.words import SheetWords
 
 Leaving = Literal["", "left", "left_everywhere", "over"]
 """What has just happened to whoever sees how to sign in."""
@@ -46,9 +47,13 @@ def render_problem(frame: Frame, kind: Problem, *, since: float | None = None) -
 
 def render_settings(page: SettingsPage, frame: Frame) -> str:
     """The page "Google services"."""
-    return render("settings.html", frame, {"page": page})
+    return render("settings.html", frame, _values(page, frame))
 
 
 def render_live(page: SettingsPage, frame: Frame) -> str:
     """Its parts that change, for its script to put in their places."""
-    return render("live.html", frame, {"page": page})
+    return render("live.html", frame, _values(page, frame))
+
+
+def _values(page: SettingsPage, frame: Frame) -> dict[str, Any]:
+    return {"page": page, "words": SheetWords(frame.texts)}

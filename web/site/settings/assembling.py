@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -23,6 +23,7 @@ from departments.overview import Standing
 from departments.services import DepartmentServices
 from web.site.settings.pairing_cookie import ShownCode
 from web.site.settings.views import Card, Computer, News, PairingCode, Question, SettingsPage
+from web.site.sheets.standing import Lines
 
 WAITING: Final = "waiting"
 _DONE: Final[dict[str, News]] = {
@@ -38,6 +39,8 @@ _DONE: Final[dict[str, News]] = {
     "code_gone": "code_gone",
     "gone": "gone",
     "busy": "busy",
+    "looked": "looked",
+    "look_busy": "look_busy",
 }
 _ERRORS: Final[dict[str, News]] = {
     "access_denied": "declined",
@@ -81,9 +84,19 @@ class _Pairing:
 class SettingsViews:
     """Looks at everything that the page shows."""
 
-    def __init__(self, services: DepartmentServices, public_url: str) -> None:
+    def __init__(
+        self,
+        services: DepartmentServices,
+        public_url: str,
+        sheets: Callable[[], Lines],
+    ) -> None:
+        """
+        Args:
+            sheets: how those of each department stand, by its slug; blocks.
+        """
         self._services = services
         self._public_url = public_url
+        self._sheets = sheets
 
     async def of(
         self, session: Session, wishes: Wishes, shown: Sequence[ShownCode]
@@ -107,6 +120,7 @@ class SettingsViews:
         used = await made.workers.read(made.desk.use.of, [one.name for one in clients])
         pairing = await made.workers.read(self._pairing, shown, clients)
         alarms = await made.workers.read(made.desk.alarms.open)
+        sheets = await made.workers.read(self._sheets)
         now = made.clock.now()
         cards = [
             Card(
@@ -134,6 +148,7 @@ class SettingsViews:
                     one.label for one in pairing.spent if one.department == department.slug
                 ),
                 service_key=made.service_keys.of(department),
+                sheets=tuple(sheets.get(department.slug, ())),
                 label_fault=wishes.fault == "label" and wishes.department == department.slug,
             )
             for department, standing, its_request in zip(departments, standings, asked, strict=True)

@@ -26,6 +26,7 @@ from web.site.pages import render_live, render_settings
 from web.site.routing import READ, SETTINGS_PATH, PageRoute, frame_of
 from web.site.settings.assembling import SettingsViews, Wishes
 from web.site.settings.pairing_cookie import ShownCode, keep_codes, kept_codes
+from web.site.sheets.standing import NO_SHEETS, SheetStanding
 
 _Slug = Annotated[str, Form(alias="department", max_length=LONGEST)]
 _Id = Annotated[str, Form(alias="client", max_length=LONGEST)]
@@ -33,7 +34,11 @@ _LONGEST_NAME = 100
 
 
 def settings_routes(
-    services: DepartmentServices, signed_in: SignedIn, public_url: str, redirect_uri: str
+    services: DepartmentServices,
+    signed_in: SignedIn,
+    public_url: str,
+    redirect_uri: str,
+    sheets: SheetStanding = NO_SHEETS,
 ) -> APIRouter:
     """`/settings/google` and what is below it.
 
@@ -42,7 +47,7 @@ def settings_routes(
     """
     router = APIRouter(prefix=SETTINGS_PATH, route_class=PageRoute, include_in_schema=False)
     desk, consents, workers = services.desk, services.consents, services.workers
-    views = SettingsViews(services, public_url)
+    views = SettingsViews(services, public_url, sheets.lines)
 
     async def changing(request: Request, token: str) -> Session:
         session = await signed_in(request)
@@ -59,6 +64,7 @@ def settings_routes(
     async def settings(request: Request, wishes: Annotated[Wishes, Depends()]) -> Response:
         """The page."""
         session = await signed_in(request)
+        await sheets.catch_up()
         page = await views.of(session, wishes, kept_codes(request))
         return answer(request, render_settings(page, frame_of(request, session)))
 

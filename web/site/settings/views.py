@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from departments.service_accounts.standing import KeyStanding
+from web.site.sheets.views import SheetLine
 
 CardState = Literal["never", "fine", "lost", "on_hold", "unreadable"]
 """As `departments.overview` has it."""
@@ -33,6 +34,8 @@ News = Literal[
     "dropped",
     "code_gone",
     "gone",
+    "looked",
+    "look_busy",
 ]
 """
 What has just happened:
@@ -50,6 +53,7 @@ set_up         the project at Google, or its client's setting, is wrong
 busy           somebody else changes the department just now
 disabled, unblocked   a computer's key · dropped: a pairing code · code_gone: it is over already ·
                gone: there is no such computer
+looked         at a sheet, just now · look_busy: the look is not over yet
 """
 _PAIRING_SECONDS: Final = 600
 _SOON_SECONDS: Final = 5
@@ -147,6 +151,7 @@ class Card:
     paired: tuple[str, ...] = ()
     """Labels of the computers that this browser's codes have just been used by."""
     service_key: KeyStanding | None = None
+    sheets: tuple[SheetLine, ...] = ()
     label_fault: bool = False
     """Whether the label of a new computer was none."""
 
@@ -155,6 +160,16 @@ class Card:
         """Whether a question is open in it."""
         asked = any(computer.is_asked for computer in self.computers)
         return self.question is not None or self.asks_to_revoke or asked
+
+    @property
+    def unshared(self) -> tuple[SheetLine, ...]:
+        """Sheets that the service account is not let read."""
+        return tuple(one for one in self.sheets if one.wants_sharing)
+
+    @property
+    def readable(self) -> tuple[SheetLine, ...]:
+        """Sheets that it could read when they were looked at last."""
+        return tuple(one for one in self.sheets if one.looked_at and one.state != "unread")
 
     @property
     def wants_something(self) -> bool:

@@ -1,0 +1,1 @@
+"""The pages of departments' sheets: what was understood, what is held, what changed."""
