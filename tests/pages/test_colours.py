@@ -8,10 +8,14 @@ from typing import Final
 
 import pytest
 
+import looks
 import web.site
 
-STATIC: Final = Path(web.site.__file__).parent / "static"
-TOKENS: Final = (STATIC / "tokens.css").read_text("utf-8")
+SHARED: Final = Path(looks.__file__).parent / "static"
+STYLES: Final = sorted(
+    [*SHARED.glob("*.css"), *(Path(web.site.__file__).parent / "static").glob("*.css")]
+)
+TOKENS: Final = (SHARED / "tokens.css").read_text("utf-8")
 SURFACES: Final = ("card", "paper", "sunk")
 WASHES: Final = ("accent-wash", "good-wash", "bad-wash", "warn-wash", "hold-wash")
 TONES: Final = ("accent", "good", "bad", "warn", "hold")
@@ -66,7 +70,7 @@ def test_what_means_something_without_words_can_be_seen(theme: str) -> None:
     assert {pair: ratio for pair, ratio in low.items() if ratio < 3} == {}
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.glob("*.css")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
 def test_styles_ask_for_nothing_and_bring_no_colour_of_their_own(path: Path) -> None:
     """A new colour stands in tokens.css, where the tests above see it; print is black on white."""
     text = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
