@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 from markupsafe import Markup
 
 from config.languages import N_
+from config.sizes import size
 from desktop.page.texts import Texts
 from desktop.queue.records import Record
 from desktop.sending.sender import Live
@@ -147,6 +149,13 @@ def said_of(
         return Said("wait", texts.tr("In the queue"), more)
     if live.wait is not None:
         sign, word, more_of = _WAITS[live.wait.why]
+        if live.wait.why == "offline":
+            more = texts.plural(
+                "The file is stored here, and goes on in {number} second.",
+                "The file is stored here, and goes on in {number} seconds.",
+                max(math.ceil(live.wait.until - mono), 1),
+            )
+            return Said(sign, texts.tr(word), more)
         return Said(
             sign,
             texts.tr(word, department=department),
@@ -162,7 +171,29 @@ def said_of(
             return Said("wait", texts.tr(word), texts.tr(more_of))
         return Said("busy", texts.tr("Beginning"), Markup(""))
     share = int(100 * live.sent / live.size) if live.size else 0
-    return Said("busy", texts.tr("Uploading, {share} %", share=share), Markup(""))
+    return Said("busy", texts.tr("Uploading, {share} %", share=share), _left(live, texts, mono))
+
+
+def _left(live: Live, texts: Texts, mono: float) -> Markup:
+    """How fast it goes, and how long it will take."""
+    speed = live.speed(mono)
+    if speed < 1:
+        return Markup("")
+    seconds = math.ceil((live.size - live.sent) / speed)
+    so_much = size(int(speed))
+    if seconds < 100:
+        return texts.plural(
+            "{speed} a second, {number} second to go",
+            "{speed} a second, {number} seconds to go",
+            seconds,
+            speed=so_much,
+        )
+    return texts.plural(
+        "{speed} a second, {number} minute to go",
+        "{speed} a second, {number} minutes to go",
+        math.ceil(seconds / 60),
+        speed=so_much,
+    )
 
 
 WAKING_AFTER_SECONDS: Final = 3.0

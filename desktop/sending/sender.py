@@ -46,6 +46,18 @@ class Live:
             told = self.content.at if self.content is not None else 0
         return min(told, self.size)
 
+    def speed(self, now: float) -> float:
+        """Bytes a second, for all that is known yet; 0.0: it is too early to say.
+
+        Args:
+            now: the monotonic clock's.
+        """
+        if self.content is None:
+            return 0.0
+        offset, since = self.content.begun
+        seconds = now - since
+        return max(self.sent - offset, 0) / seconds if since and seconds > 1 else 0.0
+
     @property
     def stage(self) -> Literal["asking", "sending", "checking", "waiting"]:
         """What it is at."""

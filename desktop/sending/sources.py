@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ class QueuedContent:
         self.seekable = True
         self.at = 0
         """How far it has been read."""
+        self.begun = (0, 0.0)
+        """From where it is read now, and since when by the monotonic clock."""
 
     def open(self, offset: int = 0) -> Iterator[bytes]:
         """The bytes from there on.
@@ -33,7 +36,7 @@ class QueuedContent:
         try:
             with os.fdopen(files.open_ours(self._path), "rb", buffering=0) as opened:
                 opened.seek(offset)
-                self.at = offset
+                self.at, self.begun = offset, (offset, time.monotonic())
                 while piece := opened.read(_PIECE):
                     yield piece
                     self.at += len(piece)

@@ -14,6 +14,7 @@ from desktop.keeping.credentials import DesktopCredentialManager, Pairing, Refre
 from desktop.keeping.system import this_system
 from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
+from desktop.receiving.pdf import LARGEST
 from desktop.receiving.receiver import Receiver
 from desktop.sending.sources import QueuedContent
 from drive.uploading.source import SourceFailed
@@ -174,3 +175,21 @@ def test_what_a_crash_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
     assert {one.id: one.state for one in again.all()} == {waits.id: "queued", ended.id: "done"}
     assert [path.name for path in (tmp_path / "queue").glob("*.pdf")] == [f"{waits.id}.pdf"]
     assert list((tmp_path / "queue").glob(".*")) == []
+
+
+@pytest.mark.one_way
+@pytest.mark.parametrize(("more", "state"), [(0, "queued"), (1, "refused")])
+def test_two_hundred_mebibytes_and_no_byte_more(tmp_path: Path, more: int, state: str) -> None:
+    shelf = shelf_in(tmp_path)
+    receiver = Receiver(shelf, {"tanhae"}, lambda: None)
+    receiver.begin("tanhae", "全線空拍圖.pdf")
+    receiver.take(b"%PDF-1.7\n")
+    left = LARGEST + more - len(b"%PDF-1.7\n%%EOF")
+    while left:
+        receiver.take(bytes(min(left, 1024 * 1024)))
+        left -= min(left, 1024 * 1024)
+    receiver.take(b"%%EOF")
+    receiver.end()
+    [record] = shelf.all()
+    assert (record.state, record.because) == (state, "too_big" if more else "")
+    assert shelf.content(record.id).exists() == (state == "queued")
