@@ -11,7 +11,7 @@ import pytest
 
 from config.languages import LANGUAGES
 from sheets.faults import KEEPS, WARNS
-from tests.pages.clock import NOW
+from tests.pages.clock import NOW, READER
 from tests.pages.kit import Element, Html, frame_of
 from tests.pages.sheet_demo import (
     CARD,
@@ -139,6 +139,14 @@ def test_what_is_held_is_decided_of_as_it_was_seen() -> None:
     (notice,) = [one for one in page.elements if one.attributes.get("id") == "held"]
     assert "16 people (25 → 9, 64%)" in notice.text
     assert "胡以晴" in notice.text
+
+
+def test_the_head_of_a_page_is_about_what_counts() -> None:
+    """Also where what is held is looked at; and whom to share with is said once."""
+    held, shown = (every_page("en")[state].all("main")[0].text for state in ("held", "held_shown"))
+    assert "25 people · looked at" in held
+    assert "25 people · looked at" in shown
+    assert every_page("en")["never_read"].source.count(READER) == 1
 
 
 def test_news_that_are_not_so_are_not_shown() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +15,9 @@ from pydantic import SecretStr
 from departments.administrators import who
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
+from security.errors import OperatorFault
+from security.storage.protocol import Key, Storage
+from sheets.keeping.kinds import KINDS
 from tests.service_accounts import ADDRESS
 from tests.web.pages_kit import SETTINGS, Person
 from tests.web.sheets_kit import SPREADSHEET, SheetsWeb, sheets_web
@@ -199,3 +203,57 @@ async def test_looking_too_often_is_said(front: SheetsWeb) -> None:
         assert [one.headers["Location"].partition("done=")[2] for one in answers][-1] == "look_busy"
         await someone.open(answers[-1].headers["Location"])
         assert someone.news[0].startswith("⏳The look is not over yet.")
+
+
+class Going:
+    """A storage that can be away for everything about sheets."""
+
+    is_away = False
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def read(self, keys: Sequence[Key]) -> Any:
+        if Going.is_away and keys and keys[0].kind in KINDS:
+            raise OperatorFault("away", code="database_unreachable")
+        return self._storage.read(keys)
+
+
+async def test_where_the_database_is_away_nothing_of_anybody_is_shown(
+    sandbox: Sandbox,
+    google: GoogleControls,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each page that shows sheets says that it does not answer; a decision is none."""
+    monkeypatch.setattr(Going, "is_away", False)
+
+    def through(storage: Storage) -> Storage:
+        return cast(Storage, Going(storage))
+
+    async with (
+        sheets_web(
+            sandbox, google, tmp_path, encryption_keys, monkeypatch, through=through
+        ) as front,
+        person(front) as someone,
+    ):
+        await front.sync()
+        await front.write(people=1)
+        await front.sync()
+        await someone.open(ROSTER)
+        monkeypatch.setattr(Going, "is_away", True)
+        await someone.press(f"{ROSTER}/accept")
+        for address in ("", ROSTER, SHEETS, SETTINGS, "/console"):
+            if address:
+                await someone.open(address)
+            assert someone.answer.status_code == 503
+            assert "The database does not answer" in someone.text
+            assert "林以晴" not in someone.answer.text
+        monkeypatch.setattr(Going, "is_away", False)
+        await someone.open(ROSTER)
+        assert "A version is held" in someone.text

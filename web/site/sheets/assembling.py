@@ -91,7 +91,7 @@ def page_of(found: Found, wishes: Wishes, now: float, news: News = "") -> SheetP
     """The page of one sheet."""
     sheet, state = found.sheet, found.state or SheetState()
     period = state.periods.get(found.period, Period())
-    line = line_of(sheet, found.state, found.today, None if found.shown is None else _record(found))
+    line = line_of(sheet, found.state, found.today, _record(found, period.current))
     page = SheetPage(
         now,
         line,
@@ -124,8 +124,11 @@ def page_of(found: Found, wishes: Wishes, now: float, news: News = "") -> SheetP
     return _with_contents(page, found, wishes)
 
 
-def _record(found: Found) -> VersionRecord | None:
-    return None if found.shown is None else found.shown.record
+def _record(found: Found, current: str) -> VersionRecord | None:
+    """Of what counts, whatever is shown."""
+    shown = () if found.shown is None else (found.shown,)
+    every = (*found.listed, *found.others, *shown)
+    return next((one.record for one in every if one.id == current), None)
 
 
 def _with_months(page: SheetPage, found: Found, state: SheetState) -> SheetPage:
