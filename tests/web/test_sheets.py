@@ -6,8 +6,9 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,9 +16,10 @@ from pydantic import SecretStr
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
+from security.errors import OperatorFault
 from security.storage.each import only
-from security.storage.protocol import Drop, Key, Unit
-from sheets.keeping.kinds import VERSIONS
+from security.storage.protocol import Drop, Found, Key, Storage, Unit
+from sheets.keeping.kinds import KINDS, VERSIONS
 from tests.web.sheets_kit import CODES, NAMES, ROSTER, SPREADSHEET, SheetsWeb, sheets_web
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
@@ -330,3 +332,52 @@ async def test_what_is_damaged_or_gone_is_no_empty_roster_and_is_read_anew(
         await front.sync()
         again = await browser.get(ROSTER)
         assert (again.status_code, len(again.json()["people"])) == (200, 4)
+
+
+class Away:
+    """A storage that does not answer, of what sheets keep, while it is away."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.is_away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def read(self, keys: Sequence[Key]) -> list[Found]:
+        if self.is_away and any(key.kind in KINDS for key in keys):
+            raise OperatorFault("away", code="database_unreachable")
+        return self._storage.read(keys)
+
+
+async def test_a_database_that_is_away_is_said_and_over_by_itself(
+    sandbox: Sandbox,
+    google: GoogleControls,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = list[Away]()
+
+    def through(storage: Storage) -> Storage:
+        made.append(Away(storage))
+        return cast(Storage, made[0])
+
+    start = sheets_web(sandbox, google, tmp_path, encryption_keys, monkeypatch, through=through)
+    async with start as front, front.administrator() as browser:
+        await front.sync()
+        made[0].is_away = True
+        said = {"version": "20261130-000000", "period": "2026-12"}
+        for answer in (
+            *[await browser.get(f"{ROSTER}{below}") for below in ("", "/shifts", "/versions")],
+            await browser.get(f"{ROSTER}/diff"),
+            await browser.get("/api/google/status"),
+            await browser.post(f"{ROSTER}/sync", json={}),
+            await browser.post(f"{ROSTER}/accept", json=said),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_unreachable")
+            assert int(answer.headers["Retry-After"]) >= 1
+        made[0].is_away = False
+        assert (await browser.get(ROSTER)).status_code == 200
+        assert "Traceback" not in front.web.log.getvalue()
