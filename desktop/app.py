@@ -109,6 +109,8 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
             await asyncio.to_thread(reader.finish)
         except FormRefused:
             return refusal(request, 400, "too_big")
+        except OSError:  # not even a file's record can be written
+            return refusal(request, 507, "disk")
         finally:
             await asyncio.to_thread(receiver.give_up)
         answer = _back()

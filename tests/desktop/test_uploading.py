@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.clients.google_controls import GoogleControls
 from tests.desktop.kit import code_for, pdf, running_desktop
-from tests.journeys import until
+from tests.journeys import out_of_place, until
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, RunningWeb
 from tests.web.test_uploads import files
@@ -31,9 +31,12 @@ async def test_dropped_files_are_in_the_departments_drive(
         records = await desk.until("done", "done", "done")
         page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
         [pairing] = desk.services.credentials.pairings
+        [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
+        used = await asyncio.to_thread(web.services.desk.use.of, [client.name])
         async with web.computer(pairing.key) as computer:
             refused = await computer.post("/api/google/get-access-token?department=tanhae", json={})
     assert (refused.status_code, refused.json()["code"]) == (403, "token_not_allowed")
+    assert len(used[client.name].machines) == 1  # by which a copied key is told from this one
     assert pairing.token is None
     assert pairing.name == "淡海"
     found = {file["name"]: await google.file_bytes(file["id"]) for file in await files(google)}
@@ -234,3 +237,12 @@ async def test_nothing_of_anybody_is_in_the_log(
     assert [json.loads(one)["event"] for one in lines.splitlines()].count("upload_finished") == 1
     for secret in ("名冊", pairing.key.get_secret_value(), str(tmp_path)):
         assert secret not in lines
+
+
+async def test_a_disk_that_takes_nothing_is_said(web: RunningWeb, tmp_path: Path) -> None:
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        with out_of_place(tmp_path / "desk" / "queue"):
+            answer = await desk.add(("甲.pdf", pdf()))
+        assert (answer.status_code, desk.records) == (507, [])
+        assert "disk takes nothing more" in answer.text
