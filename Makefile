@@ -41,17 +41,17 @@ SPARE_LANGUAGES = find $(VENV) -path '*/babel/locale-data/*' -type f \
 	! -name root.dat ! -name 'en*' ! -name 'zh*' -delete
 
 $(VENV)/.run: requirements.txt requirements-build.txt pyproject.toml
-	$(INSTALL) "57 MB to download, 270 MB on the disk, about a minute" --project requirements-build.txt requirements.txt
+	$(INSTALL) "58 MB to download, 290 MB on the disk, about a minute" --project requirements-build.txt requirements.txt
 	@$(SPARE_LANGUAGES)
 	@touch $@
 
 # The picture in /health; not needed to run (docs/operations.md).
 $(VENV)/.picture: requirements-picture.txt $(VENV)/.run
-	$(INSTALL) "32 MB to download, 150 MB on the disk, half a minute" requirements-picture.txt
+	$(INSTALL) "33 MB to download, 150 MB on the disk, half a minute" requirements-picture.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
-	$(INSTALL) "113 MB to download, 420 MB on the disk, about a minute" requirements-dev.txt
+	$(INSTALL) "123 MB to download, 460 MB on the disk, about a minute" requirements-dev.txt
 	@touch $@
 
 run: $(VENV)/.run
