@@ -70,7 +70,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     @app.get("/live")
     async def live(request: Request) -> Response:
         shown = page_of(services, Texts.of(request))
-        return page(request, "parts.html", label=label(), page=shown)
+        return page(request, "live.html", label=label(), page=shown)
 
     @app.get("/pair")
     async def pair_page(request: Request) -> Response:
