@@ -10,12 +10,15 @@ import pytest
 
 from sandbox.clients.google_controls import GoogleControls
 from tests.desktop.kit import code_for, pdf, running_desktop
+from tests.desktop.test_keeping import PAIRING
 from tests.journeys import out_of_place, until
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, RunningWeb
 from tests.web.test_uploads import files
 
 pytestmark = pytest.mark.encryption("on")
+FORM_TYPE = "application/x-www-form-urlencoded"
+NOWHERE = PAIRING.model_copy(update={"cloud": "http://127.0.0.1:9"})
 
 
 async def test_dropped_files_are_in_the_departments_drive(
@@ -118,9 +121,7 @@ async def test_a_full_drive_is_said(
         await desk.until("done")
 
 
-FORM_TYPE = "application/x-www-form-urlencoded"
-
-
+@pytest.mark.one_way
 async def test_a_cloud_that_sleeps_is_waited_for(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
@@ -156,41 +157,38 @@ async def test_a_cloud_that_sleeps_is_waited_for(
         await desk.until("done")
 
 
-async def test_offline_is_said(web: RunningWeb, google: GoogleControls, tmp_path: Path) -> None:
-    """Nobody listens there any more."""
-    folder = tmp_path / "desk"
-    async with running_desktop(folder) as desk:
-        await desk.pair(web.url, await code_for(web))
-        [pairing] = desk.services.credentials.pairings
-        nowhere = pairing.model_copy(update={"cloud": "http://127.0.0.1:9"})
-        desk.services.credentials.keep(nowhere)
+async def test_offline_is_said(tmp_path: Path) -> None:
+    """Nobody listens there; and a file that waits is cancelled, of which nothing is left."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        desk.services.credentials.keep(NOWHERE)
         await desk.add(("甲.pdf", pdf()))
         await desk.until_it_says("No connection")
-        answer = await desk.pair("http://127.0.0.1:9", "AAAA-AAAA")
+        answer = await desk.pair(NOWHERE.cloud, "AAAA-AAAA")
         assert (answer.status_code, "Nobody answers there" in answer.text) == (400, True)
+        [record] = desk.records
+        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE}
+        await desk.browser.post(f"/files/{record.id}/remove", headers=headers)
+        await until(lambda: not desk.records)
+    assert list((tmp_path / "desk" / "queue").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("a.pdf", b"", "empty"),
-        ("a.pdf", b"PK\x03\x04 a text that is called so", "no PDF"),
-        ("a.pdf", pdf()[:-100], "damaged"),
-        ("a.txt", pdf(), ""),
-    ],
-)
-async def test_what_is_a_pdf_is_told_by_its_bytes(
-    web: RunningWeb, tmp_path: Path, name: str, content: bytes, says: str
-) -> None:
+async def test_what_is_a_pdf_is_told_by_its_bytes(tmp_path: Path) -> None:
     """And by nothing else: what is one has any name."""
     async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
-        await desk.add((name, content))
-        [record] = desk.records
+        desk.services.credentials.keep(NOWHERE)
+        await desk.add(
+            ("甲.pdf", b""),
+            ("乙.pdf", b"PK\x03\x04 a text that is called so"),
+            ("丙.pdf", pdf()[:-100]),
+            ("丁.txt", pdf()),
+        )
+        states = {record.name: record.state for record in desk.records}
         page = (await desk.browser.get("/live")).text
-    assert record.state == ("refused" if says else "queued")
-    assert not says or f"Not uploaded: {says}" in page
-    assert len(list((tmp_path / "desk" / "queue").glob("*.pdf"))) == (0 if says else 1)
+    refused = dict.fromkeys(("甲.pdf", "乙.pdf", "丙.pdf"), "refused")
+    assert states == {**refused, "丁.txt": "queued"}
+    for says in ("empty", "no PDF", "damaged"):
+        assert f"Not uploaded: {says}" in page
+    assert len(list((tmp_path / "desk" / "queue").glob("*.pdf"))) == 1
 
 
 async def test_the_same_content_is_said_and_sent_again_on_demand(
@@ -211,19 +209,6 @@ async def test_the_same_content_is_said_and_sent_again_on_demand(
     assert sorted(file["name"] for file in await files(google)) == ["乙.pdf", "甲.pdf"]
 
 
-async def test_a_file_that_waits_is_cancelled(web: RunningWeb, tmp_path: Path) -> None:
-    """Nothing of it is left."""
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
-        await desk.add(("甲.pdf", pdf()))
-        await desk.until_it_says("has not authorised")
-        [record] = desk.records
-        headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE}
-        await desk.browser.post(f"/files/{record.id}/remove", headers=headers)
-        await until(lambda: not desk.records)
-    assert list((tmp_path / "desk" / "queue").iterdir()) == []
-
-
 async def test_nothing_of_anybody_is_in_the_log(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
@@ -239,9 +224,9 @@ async def test_nothing_of_anybody_is_in_the_log(
         assert secret not in lines
 
 
-async def test_a_disk_that_takes_nothing_is_said(web: RunningWeb, tmp_path: Path) -> None:
+async def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
     async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+        desk.services.credentials.keep(NOWHERE)
         with out_of_place(tmp_path / "desk" / "queue"):
             answer = await desk.add(("甲.pdf", pdf()))
         assert (answer.status_code, desk.records) == (507, [])
