@@ -1,4 +1,4 @@
-"""`make run`: a planner changes a cell, and the person whose day it is reads it in the chat.
+"""`make run`: a planner changes a cell, the sheet's page shows it, and the chat tells it.
 
 Screenshots of every step are kept in test-artifacts/browser/duty/.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from sandbox.google.sheets.a1 import place_name
 from tests.browser.kit import DESKTOP, Running, Visit, make_run, person
@@ -46,19 +46,30 @@ def be_told_of_changes(visit: Visit) -> None:
     expect(visit.chat.locator(".key").filter(has_text="✓ Tell me of changes").last).to_be_visible()
 
 
-def change_today(page: Page, running: Running) -> tuple[str, str, Locator]:
-    """As the planner, at the spreadsheet's page: what there was, what there is, and the cell."""
+def change_today(page: Page, running: Running) -> str:
+    """As the planner, at the spreadsheet's page: what stands there now."""
     page.goto(f"{running.url}/spreadsheets")
     page.get_by_role("link", name="淡海站務班表").click()
     expect(page.get_by_text(f"send /duty {NUMBER}")).to_be_visible()
     cell = page.locator(f"[data-cell={place_name(3, 1 + datetime.now(TAIPEI).day)}]")
     before = cell.inner_text()
-    after = "0905G" if before == "(特)" else "(特)"
+    after = "0530E" if "0905G" in before else "0905G"
     cell.click()
     page.get_by_label("What stands in it").fill(after)
     page.get_by_role("button", name="Write").click()
     expect(cell).to_have_text(after)
-    return before, after, cell
+    return after
+
+
+def look_at_the_page(page: Page, running: Running, after: str) -> None:
+    """As an administrator, who signs in by a real link."""
+    page.goto(f"{running.url}/departments")
+    page.get_by_role("button", name="Get a link").click()
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#d-tanhae")).to_be_visible()
+    page.goto(f"{running.web_url()}/settings/sheets/tanhae/roster")
+    difference = page.locator("#diff li").filter(has_text=NAME)
+    expect(difference.locator("ins")).to_contain_text(after)
 
 
 @pytest.mark.one_way
@@ -73,8 +84,13 @@ def test_a_changed_cell_is_told_in_the_chat(browser: Browser, tmp_path: Path, ke
         be_told_of_changes(visit)
         planner = visit.context.new_page()
         planner.set_viewport_size(DESKTOP)
-        change_today(planner, running)
+        after = change_today(planner, running)
         visit.picture("planner", planner)
         told = visit.says("Your duties have changed")
-        expect(told).to_contain_text("→")
+        expect(told).to_contain_text(f"→ {after}")
         visit.picture("told")
+        page = visit.context.new_page()
+        page.set_viewport_size(DESKTOP)
+        look_at_the_page(page, running, after)
+        page.locator("#diff").scroll_into_view_if_needed()
+        visit.picture("page", page)
