@@ -32,6 +32,7 @@ from security.google.network import Network
 
 __all__ = ["NotOurs", "RunningAlready", "Started", "home", "run", "services_of", "show"]
 _LOCK: Final = "desktop.lock"
+_QUEUE: Final = "queue"
 _CLEARED_EVERY_SECONDS: Final = 600
 
 
@@ -77,7 +78,7 @@ def services_of(
     try:
         network = Network.of(settings)
         credentials = DesktopCredentialManager(folder, system)
-        shelf = Shelf(folder / "queue", system, credentials.keyring)
+        shelf = Shelf(folder / _QUEUE, system, credentials.keyring)
         google = settings.google_api_endpoint
         route = Route(shelf, credentials, network, google, lambda at: DriveApi(at, network))
         sender = Sender(route)

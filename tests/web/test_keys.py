@@ -239,6 +239,8 @@ PUBLIC: Final = {
         "web/site/settings/assembling.py",
         "(client.department, client.label) == (code.department, code.label)",
     ),
+    # Of duties.
+    ("web/site/sheets/tables.py", "before.codes.get(code) != codes.codes[code]"),
 }
 
 
