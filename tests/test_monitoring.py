@@ -136,7 +136,6 @@ def test_the_boards_panels_do_not_overlap() -> None:
 
 
 @promtool
-@pytest.mark.one_way
 def test_the_alerts_fire_as_shown() -> None:
     """Prometheus' own tool reckons them."""
     run("check", "rules", str(FOLDER / "alerts.yaml"))

@@ -50,7 +50,7 @@ def test_figures_are_fresh_and_a_half_typed_word_stays(
     with page.expect_response(re.compile("/console/live")):
         page.evaluate("look()")
     expect(page.locator(".strip .n").first).to_have_text("1,185")
-    expect(page.locator("#said")).to_have_text("To look at: 3.")
+    expect(page.locator("#said")).to_have_text("To look at: 8.")
     expect(page.get_by_role("heading", name="Open incidents")).to_be_visible()
     page.get_by_text("Purge…").first.click()
     field = page.get_by_role("textbox").first
