@@ -110,8 +110,10 @@ def page_of(services: Services, texts: Texts) -> Page:
     ]
     by_sign = [file.said.sign for file in files]
     busy = by_sign.count("busy")
+    choices = [_choice(one, services) for one in services.credentials.pairings]
+    is_moving = any(one.state == "queued" for one in records)
     return Page(
-        choices=[_choice(one, services) for one in services.credentials.pairings],
+        choices=choices,
         files=files,
         days=_days(records, names, texts, now),
         done=by_sign.count("good"),
@@ -122,7 +124,7 @@ def page_of(services: Services, texts: Texts) -> Page:
         without_consent=[names.get(slug, slug) for slug, why in whys.items() if why == "consent"],
         stopped=[names.get(slug, slug) for slug, why in whys.items() if why in ("key", "unpaired")],
         open_files=sum(one.state in ("queued", "lost") for one in records),
-        every=1 if any(one.state == "queued" for one in records) else 10,
+        every=1 if is_moving or not all(one.standing for one in choices) else 10,
     )
 
 
