@@ -253,6 +253,8 @@ def _schedule_sheets(jobs: JobQueue[BotContext], every_seconds: float) -> None:
 async def _look_at_sheets(context: BotContext) -> None:
     if (sheets := context.core.sheets) is not None:
         await sheets.mirror.look()
+        if await context.core.fleet.note_watched():
+            await alerts.tell_administrators(context.bot, context.services)
         if context.core.has_rosters:
             from bot.duty.telling import tell
 

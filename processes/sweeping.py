@@ -79,12 +79,12 @@ async def _sweep_again_and_again(parts: Custody, seconds: float, metrics: Metric
 
 
 @asynccontextmanager
-async def mirroring(sheets: SheetServices | None) -> AsyncIterator[None]:
+async def mirroring(parts: Custody, sheets: SheetServices | None) -> AsyncIterator[None]:
     """Look at what is due, for as long as this is entered."""
     if sheets is None:
         yield
         return
-    task = asyncio.create_task(_look_again_and_again(sheets.mirror))
+    task = asyncio.create_task(_look_again_and_again(parts, sheets.mirror))
     try:
         yield
     finally:
@@ -92,8 +92,9 @@ async def mirroring(sheets: SheetServices | None) -> AsyncIterator[None]:
         await asyncio.wait((task,))
 
 
-async def _look_again_and_again(mirror: Mirror) -> None:
+async def _look_again_and_again(parts: Custody, mirror: Mirror) -> None:
     await asyncio.sleep(_FIRST_SECONDS)
     while True:
         await mirror.look()
+        await parts.fleet.note_watched()
         await asyncio.sleep(jittered(mirror.every_seconds))

@@ -115,7 +115,7 @@ async def _serve(settings: Settings) -> None:
             ),
             sweeping(parts, settings, metrics),
             alerting(parts, settings, metrics, activity),
-            mirroring(None if made.departments is None else made.departments.sheets),
+            mirroring(parts, None if made.departments is None else made.departments.sheets),
         ):
             tune_garbage_collector()
             _log.info("web_ready", version=installed_version("drivekeeper"))

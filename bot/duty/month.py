@@ -16,18 +16,21 @@ _COLUMN: Final = 4
 """Full-width characters."""
 
 
-def month_view(own: Own, part: Part, month: Month, t: Texts, *, title: str = "") -> str:
+def month_view(
+    own: Own, part: Part, month: Month, t: Texts, *, title: str = "", warning: str = ""
+) -> str:
     """The sums, which people ask for, and then every day.
 
     Args:
         part: of that month, or the one that is of none.
         title: the roster's, where the person is on several; empty: it goes without saying.
+        warning: what is to be known of it first.
     """
     first, end = month.first, month.plus(1).first
     mine = [shift for shift in part.shifts if first <= shift.day < end]
-    lines = (
-        [days.shown(title), *_sums(mine, month, own, t)] if title else [*_sums(mine, month, own, t)]
-    )
+    lines = [warning, ""] if warning else []
+    lines += [days.shown(title)] if title else []
+    lines += _sums(mine, month, own, t)
     if not mine:
         return "\n".join([*lines, t.tr("Nothing is entered for this month.")])
     by_day: dict[date, list[Shift]] = {}

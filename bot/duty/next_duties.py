@@ -10,7 +10,7 @@ from typing import Final
 from bot.duty import days
 from bot.texts.catalogue import Html, Texts
 from sheets.months import Month
-from sheets.people.rosters import Own
+from sheets.people.rosters import Own, Part
 from sheets.timing import Shift
 
 DAYS: Final = 5
@@ -116,15 +116,20 @@ def _old(rosters: Sequence[Titled], now: float, t: Texts, old_seconds: float) ->
             )
             return
     for one in rosters:
-        here = one.own.local(now)
-        part = one.own.parts.get(str(Month.of(here.date()))) or one.own.parts.get("")
-        if part is not None and not part.is_newest:
-            when = Html(days.at(one.own.local(part.at), here.date(), t))
-            yield t.tr(
-                "⚠ The roster is being put right; this is from {when}.",
-                when=when,
-            )
-            return
+        today = one.own.local(now).date()
+        shown = {"", *(str(Month.of(today + timedelta(days=ahead))) for ahead in (0, DAYS - 1))}
+        for part in one.own.parts.values():
+            if part.period in shown and (said := put_right(one.own, part, now, t)):
+                yield said
+                return
+
+
+def put_right(own: Own, part: Part, now: float, t: Texts) -> str:
+    """That something newer is held, or has a fault, and since when this is; else empty."""
+    if part.is_newest:
+        return ""
+    when = Html(days.at(own.local(part.at), own.local(now).date(), t))
+    return t.tr("⚠ The roster is being put right; this is from {when}.", when=when)
 
 
 def _running(rosters: Sequence[Titled], now: float, t: Texts) -> Iterator[str]:

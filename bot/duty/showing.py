@@ -8,7 +8,7 @@ from bot.context import BotContext
 from bot.duty import days
 from bot.duty.buttons import Buttons, about
 from bot.duty.month import looks, month_view, not_there
-from bot.duty.next_duties import OLD_SECONDS, Titled, next_duties
+from bot.duty.next_duties import OLD_SECONDS, Titled, next_duties, put_right
 from bot.duty.own import (
     Mine,
     mine_of,
@@ -70,7 +70,9 @@ async def month_shown(
         for each in (month.plus(-1), month.plus(1))
     )
     rows = [buttons.other(other.title, about(other.own.sheet.id, month)) for other in others]
-    return month_view(own, part, month, t, title=title), buttons.after_month(before, after, rows)
+    warning = put_right(own, part, mine.now, t)
+    text = month_view(own, part, month, t, title=title, warning=warning)
+    return text, buttons.after_month(before, after, rows)
 
 
 def nothing(context: BotContext, mine: Mine, *, in_group: bool) -> Shown | None:

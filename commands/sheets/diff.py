@@ -14,6 +14,7 @@ from commands.sheets.file import chosen, configured_sheets
 from commands.sheets.held import period_of, state_of
 from commands.sheets.wording import counts_say
 from security.storage.protocol import Storage
+from sheets.keeping.asking import Asking
 from sheets.keeping.forms import Period
 from sheets.keeping.versions import Opened, Version, Versions
 from sheets.kinds.contents import Duties
@@ -29,7 +30,7 @@ from sheets.versions.difference import (
 Which = Annotated[str, typer.Argument(metavar="SHEET", help="Such as tanhae.roster.")]
 OfMonth = Annotated[
     str | None,
-    typer.Option(metavar="YYYY-MM", help="Of which month; needed only where there are several."),
+    typer.Option(metavar="YYYY-MM", help="Of which month; else of this one, or of what is held."),
 ]
 _Row = tuple[str, str, str, str]
 
@@ -56,6 +57,8 @@ def diff_sheet(
     with open_custody(env_file) as custody:
         [sheet] = chosen(configured_sheets(custody.settings), which)
         state = state_of(custody.storage, sheet)
+        if period is None and not state.held:
+            period = Asking(custody.storage, {sheet.id: sheet}).month(sheet, state)
         month = period_of(state, period, of=state.held or state.periods)
         one = state.periods[month]
         after = _opened(custody.storage, Version(sheet.id, month, new or one.held or one.current))

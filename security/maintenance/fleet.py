@@ -82,6 +82,17 @@ class Fleet:
             await mark(False)
         return outcome
 
+    async def note_watched(self) -> bool:
+        """What is watched besides sweeps has begun, or is over: noted at once, for a sweep may be
+        minutes away. Whether it was."""
+        watched, incidents = self._state.watched, self._state.incidents
+        if not watched.is_news(incidents):
+            return False
+        async with self.telling() as may_tell:
+            if may_tell():
+                watched.note(incidents)
+        return True
+
     async def learn(self, report: SweepReport) -> None:
         """What a sweep of this process saw of trouble is what all of them know from then on."""
         if not self.is_of_several:

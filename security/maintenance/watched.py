@@ -25,6 +25,10 @@ class Watched:
         """Whether there is any just now."""
         return any(is_there() for is_there in self._looks.values())
 
+    def is_news(self, incidents: Incidents) -> bool:
+        """Whether any of it has begun, or is over, since it was noted last."""
+        return any(is_there() != incidents.is_open(code) for code, is_there in self._looks.items())
+
     def note(self, incidents: Incidents) -> None:
         """Begin and end its incidents."""
         for code, is_there in self._looks.items():

@@ -56,6 +56,7 @@ class _Reading:
         self._duties: dict[Key, Duties] = {}
         self._contents = self._cells_of_people = 0
         self._aside: list[str] = []
+        self._cells_of_unnumbered = 0
         self._impossible: list[str] = []
         self._unnumbered: list[str] = []
         self._days: Days = [(column, self._day(day)) for column, day in header.days]
@@ -88,7 +89,11 @@ class _Reading:
             else:
                 self._read(number, self._spread(number, row), found)
         account = Account(
-            grid.filled, heading, self._cells_of_people, self._contents, len(self._aside)
+            grid.filled,
+            heading,
+            self._cells_of_people,
+            self._contents,
+            len(self._aside) + self._cells_of_unnumbered,
         )
         return Parsed(
             Roster(self._people.names, self._duties),
@@ -138,6 +143,8 @@ class _Reading:
         texts = (row[column] for column, _ in self._days if row[column])
         if self._people.is_unnumbered(number) and any(map(self._is_duty, texts)):
             self._unnumbered.append(self._grid.place(number, self._header.columns["person"]))
+            self._cells_of_unnumbered += len(row) - row.count("")
+            return
         self._aside += [self._grid.place(number, c) for c, text in enumerate(row) if text]
 
     def _is_duty(self, text: str) -> bool:

@@ -64,6 +64,35 @@ async def test_a_sheet_that_is_not_shared_is_one_alert_until_it_is(
             assert secret not in bot.log.getvalue()
 
 
+async def test_nobody_waits_for_a_sweep_to_hear_of_it(
+    start_bot: StartBot,
+    sandbox: Sandbox,
+    google: GoogleControls,
+    people: Callable[..., Person],
+    tmp_path: Path,
+) -> None:
+    """What is held waits for an administrator."""
+    await google.act("service_account", address=ADDRESS, key_id=KEY_ID, public_key=public_pem())
+    sheet = str(
+        (await google.act("sheet", tabs=[{**tab(), "rows": [["115年12月"], *rows()]}]))["id"]
+    )
+    file = tmp_path / "sheets.toml"
+    file.write_text(toml(sheet), "utf-8")
+    root = people(900, "Root")
+    key = encoded(token_uri=f"{sandbox.url}/token")
+    often = {"SHEETS_INTERVAL_MINUTES": "0.01", "ADMIN_USER_IDS": "900"}
+    async with start_bot(SHEETS_FILE=str(file), **{VARIABLE: key}, **often) as bot:
+        by_hand(bot)
+        await root.start()
+        await root.wait_for(TITLE, since=0)
+        await google.act("sheet_share", sheet=sheet, address=ADDRESS)
+        sheets = bot.services.core.sheets
+        assert sheets is not None
+        await sheets.mirror.sync([*sheets.sheets])
+        await root.wait_for("All spreadsheets are taken over again.", since=0)
+        assert logged(bot, "sweep_finished") == []
+
+
 async def test_the_bot_looks_by_itself(
     start_bot: StartBot, sandbox: Sandbox, google: GoogleControls, tmp_path: Path
 ) -> None:

@@ -229,6 +229,6 @@ def test_versions_are_compared_by_their_own_kind() -> None:
     )
     assert gone.differences is not None
     assert [(one.kind, one.whole) for one in gone.differences.changes] == [
-        ("went", (23, 8)),
-        ("went", (21, 10)),
+        ("went", (23, 8, 0)),
+        ("went", (21, 10, 0)),
     ]

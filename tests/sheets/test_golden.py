@@ -126,6 +126,10 @@ def test_a_row_with_a_name_and_no_number_is_told() -> None:
     assert found is not None
     told = {each.code: each.places for each in found.findings}
     assert told["rows_without_number"] == ("11412班表!A3",)
+    assert not any(place.endswith("3") for place in told["texts_aside"])
+    account = found.account
+    taken = account.heading + account.people + account.contents + account.aside
+    assert account.cells == taken
 
 
 def test_every_finding_is_one_that_is_listed() -> None:

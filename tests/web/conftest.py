@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from departments.limits import Limits
+from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from tests.web.kit import RunningWeb, running_web
-from tests.web.sheets_kit import sheet_settings
+from tests.web.sheets_kit import SheetsWeb, sheet_settings, sheets_web
 
 
 @pytest.fixture
@@ -50,4 +51,18 @@ async def unlimited_web(
     async with running_web(
         sandbox, folder, encryption_keys, monkeypatch, limits, **sheet_settings(tmp_path, sandbox)
     ) as made:
+        yield made
+
+
+@pytest.fixture
+async def front(
+    sandbox: Sandbox,
+    google: GoogleControls,
+    tmp_path: Path,
+    encryption_keys: tuple[SecretStr, ...],
+    restored_logging: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[SheetsWeb]:
+    """The same with sheets that were read."""
+    async with sheets_web(sandbox, google, tmp_path, encryption_keys, monkeypatch) as made:
         yield made

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from icalendar import Calendar
-from pydantic import SecretStr
 
-from sandbox.clients.google_controls import GoogleControls
-from sandbox.server import Sandbox
 from security.credential import Owner
 from sheets.people.asks import Decider
 from sheets.people.calendars import address_of
-from tests.web.sheets_kit import NAMES, SheetsWeb, sheets_web
+from tests.service_accounts import ADDRESS
+from tests.web.sheets_kit import NAMES, SPREADSHEET, SheetsWeb, month, tabs
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 ALICE = Owner.user(501)
-
-
-@pytest.fixture
-async def front(
-    sandbox: Sandbox,
-    google: GoogleControls,
-    tmp_path: Path,
-    encryption_keys: tuple[SecretStr, ...],
-    restored_logging: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[SheetsWeb]:
-    async with sheets_web(sandbox, google, tmp_path, encryption_keys, monkeypatch) as made:
-        yield made
 
 
 async def calendar_of(front: SheetsWeb, number: str) -> tuple[str, str]:
@@ -84,6 +67,22 @@ async def test_one_persons_duties_for_whoever_has_the_address_until_it_is_revoke
     assert secret not in log
     assert secret not in wrong.text + gone.text + short.text
     assert len(front.web.lines("access_denied")) == 3
+
+
+async def test_what_is_read_of_one_month_is_no_news_of_another(front: SheetsWeb) -> None:
+    await front.write()
+    await front.sync()
+    path, _ = await calendar_of(front, "1011")
+    await asyncio.sleep(1)  # versions are told apart by their seconds
+    january: list[list[object]] = [["116年1月"], *month()[1:]]
+    await front.google.act("sheet", id=SPREADSHEET, tabs=tabs(january), shared=[ADDRESS])
+    await front.sync()
+    async with front.web.browser() as program:
+        calendar: Any = Calendar.from_ical((await program.get(path)).content)
+    read = {(event.start.month, event["LAST-MODIFIED"].dt) for event in calendar.events}
+    (_, first), (_, later) = sorted(read, key=lambda one: one[1])
+    assert (len(calendar.events), len(read)) == (62, 2)
+    assert first < later
 
 
 async def test_whoever_guesses_is_held_up_and_nobody_whose_calendar_is_known(

@@ -27,19 +27,6 @@ SHEETS = "/settings/sheets"
 ROSTER = f"{SHEETS}/tanhae/roster"
 
 
-@pytest.fixture
-async def front(
-    sandbox: Sandbox,
-    google: GoogleControls,
-    tmp_path: Path,
-    encryption_keys: tuple[SecretStr, ...],
-    restored_logging: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[SheetsWeb]:
-    async with sheets_web(sandbox, google, tmp_path, encryption_keys, monkeypatch) as made:
-        yield made
-
-
 @asynccontextmanager
 async def person(front: SheetsWeb, administrator: str = "") -> AsyncIterator[Person]:
     """An administrator at the pages, in English."""

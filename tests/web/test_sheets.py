@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,19 +23,6 @@ from sheets.keeping.kinds import KINDS, VERSIONS
 from tests.web.sheets_kit import CODES, NAMES, ROSTER, SPREADSHEET, SheetsWeb, sheets_web
 
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
-
-
-@pytest.fixture
-async def front(
-    sandbox: Sandbox,
-    google: GoogleControls,
-    tmp_path: Path,
-    encryption_keys: tuple[SecretStr, ...],
-    restored_logging: None,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[SheetsWeb]:
-    async with sheets_web(sandbox, google, tmp_path, encryption_keys, monkeypatch) as made:
-        yield made
 
 
 def table(answer: httpx.Response) -> list[list[str]]:
@@ -192,7 +179,11 @@ async def test_who_decides_of_what_is_held_is_written_down(front: SheetsWeb) -> 
         assert {one.status_code for one in looks} == {200}
         state = looks[0].json()
         [held] = state["held"]
-        assert (state["state"], held["people_or_rows"], held["of_people_or_rows"]) == ("held", 3, 4)
+        assert (state["state"], held["people_or_rows_gone"], held["of_people_or_rows"]) == (
+            "held",
+            3,
+            4,
+        )
         reads = (await front.google.state())["sheets"][SPREADSHEET]["reads"]
         assert reads <= 4  # the first, and of eight that came at once one or two
         async with await front.computer() as computer:

@@ -163,7 +163,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "no_version": (
         N_("There is no such version"),
-        N_("The list of versions says which there are; each is kept for 400 days."),
+        N_(
+            "The list of versions says which there are; each is kept for 400 days. Before the "
+            "first there is none to compare with."
+        ),
     ),
     "no_person": (
         N_("There is nobody with this number"),

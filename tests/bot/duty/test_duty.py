@@ -342,6 +342,9 @@ async def test_a_cleared_tab_empties_nobodys_roster(
     await ann.send("/duty")
     said = (await ann.wait_for("looked at just now")).text
     assert said.startswith("⚠ The roster is being put right; this is from ")
+    await ann.tap("This month")
+    month = (await ann.wait_for("hours")).text
+    assert month.startswith("⚠ The roster is being put right; this is from ")
     assert "0905G" in said
     await depot.tell()
     assert not any("changed" in message.text for message in ann.messages())

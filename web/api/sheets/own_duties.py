@@ -18,7 +18,7 @@ from sheets.people.calendars import Calendar
 from sheets.people.links import Link
 from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
-from sheets.timing import Shift, shifts_of, zone_of
+from sheets.timing import shifts_of, zone_of
 
 
 class OwnDuties:
@@ -44,8 +44,7 @@ class OwnDuties:
             zone = zone_of(sheet.shape, state.zone)
             names += [] if self._title(sheet) in names else [self._title(sheet)]
             zones += [str(zone)] if zone is not None else []
-            found = self._own(sheet, link, state, first)
-            rosters += [] if found is None else [found]
+            rosters += self._own(sheet, link, state, first)
         key = calendar.key
         listed = entries(rosters, since, key) if rosters else []
         tag = tag_of(listed, [*names, *zones[:1]])
@@ -57,9 +56,9 @@ class OwnDuties:
                 if sheet.department == link.department:
                     yield sheet, link
 
-    def _own(self, sheet: Sheet, link: Link, state: SheetState, since: date) -> OnRoster | None:
-        shifts, zone = list[Shift](), zone_of(sheet.shape, state.zone)
-        last = None
+    def _own(self, sheet: Sheet, link: Link, state: SheetState, since: date) -> Iterator[OnRoster]:
+        """One for each month: what is another in one is no change of the others."""
+        zone = zone_of(sheet.shape, state.zone)
         for period in sorted(state.periods):
             if not state.periods[period].current or not _is_wanted(sheet, period, since):
                 continue
@@ -71,13 +70,11 @@ class OwnDuties:
                 continue
             codes = self._sheets.asking.codes_for(sheet, period)
             table = None if codes is None else codes.contents
-            shifts += shifts_of(
+            shifts = shifts_of(
                 opened.contents, number, table if isinstance(table, Codes) else None, zone
             )
-            last = max(last or opened.version.at, opened.version.at)
-        if last is None:
-            return None
-        return OnRoster(sheet.id, self._title(sheet), sheet.shape, last, shifts)
+            at = opened.version.at
+            yield OnRoster(sheet.id, self._title(sheet), sheet.shape, at, [*shifts])
 
     def _title(self, sheet: Sheet) -> str:
         department = self._departments.find(sheet.department)

@@ -110,7 +110,7 @@ def _held(period: str, one: Period) -> Said:
     if one.gone is not None:
         gone = one.gone
         found |= {
-            **{"people_or_rows": gone.people, "of_people_or_rows": gone.of_people},
-            **{"cells": gone.cells, "of_cells": gone.of_cells},
+            **{"people_or_rows_gone": gone.people, "of_people_or_rows": gone.of_people},
+            **{"cells_gone": gone.cells, "of_cells": gone.of_cells},
         }
     return found

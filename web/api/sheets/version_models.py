@@ -60,9 +60,9 @@ class HeldVersion(Answer):
     version: str
     period: str | None = None
     read_at: datetime | None = None
-    people_or_rows: int | None = Field(None, description="How many have gone.")
+    people_or_rows_gone: int | None = None
     of_people_or_rows: int | None = None
-    cells: int | None = Field(None, description="How many have gone.")
+    cells_gone: int | None = None
     of_cells: int | None = None
 
 
@@ -80,8 +80,8 @@ class StandingAnswer(Answer):
                         {
                             **{"version": "20261130-062010", "period": "2026-12"},
                             "read_at": "2026-11-30T06:20:10Z",
-                            **{"people_or_rows": 15, "of_people_or_rows": 24},
-                            **{"cells": 465, "of_cells": 744},
+                            **{"people_or_rows_gone": 15, "of_people_or_rows": 24},
+                            **{"cells_gone": 465, "of_cells": 744},
                         }
                     ],
                 }

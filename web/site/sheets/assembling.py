@@ -91,7 +91,10 @@ def page_of(found: Found, wishes: Wishes, now: float, news: News = "") -> SheetP
     """The page of one sheet."""
     sheet, state = found.sheet, found.state or SheetState()
     period = state.periods.get(found.period, Period())
-    line = line_of(sheet, found.state, found.today, _record(found, period.current))
+    current = _record(found, period.current)
+    line = line_of(sheet, found.state, found.today, current)
+    # Of this month; another one's change is none of it.
+    line = replace(line, changed_at=None if current is None else current.at)
     page = SheetPage(
         now,
         line,

@@ -147,8 +147,8 @@ class Change:
     column: str = ""
     old: str = ""
     new: str = ""
-    whole: tuple[int, int] | None = None
-    """Of a whole person: how many duties and days of rest."""
+    whole: tuple[int, int, int] | None = None
+    """Of a whole person: how many duties, days of rest and days of leave."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

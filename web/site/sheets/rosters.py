@@ -200,7 +200,7 @@ def leaves_of(roster: Roster, names: dict[str, str]) -> tuple[tuple[str, str], .
     return tuple((short, names[short]) for short in sorted(used) if short in names)
 
 
-def days_of(duties: Sequence[Duties]) -> tuple[int, int]:
-    """How many duties and days of rest."""
+def days_of(duties: Sequence[Duties]) -> tuple[int, int, int]:
+    """How many duties, days of rest and days of leave."""
     kinds = [duty.kind for each in duties for duty in each]
-    return kinds.count(SHIFT), kinds.count(REST)
+    return kinds.count(SHIFT), kinds.count(REST), kinds.count(LEAVE)
