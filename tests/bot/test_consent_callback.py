@@ -182,6 +182,7 @@ def state_alone(redirected: str) -> str:
     ],
     ids=str,
 )
+@pytest.mark.one_way
 async def test_a_prefetch_spends_nothing(
     bot: RunningBot, google: GoogleControls, people: People, header: dict[str, str]
 ) -> None:

@@ -65,6 +65,7 @@ async def refuse_edits(google: GoogleControls, status: int = 400, reason: str = 
         await google.fault(f"telegram.{method}", "status", status=status, reason=reason, count=0)
 
 
+@pytest.mark.one_way
 async def test_the_end_of_an_upload_is_told_whatever_words_an_edit_is_refused_with(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:

@@ -150,6 +150,7 @@ async def test_a_departments_service_account_reads_its_roster(folder: Path) -> N
 
 
 @pytest.mark.parametrize("there", ["file", "link", "folder"])
+@pytest.mark.one_way
 async def test_what_no_sandbox_has_written_is_left_as_it_is(folder: Path, there: str) -> None:
     path, other = folder / ".env", folder / "other"
     other.write_text("TELEGRAM_BOT_TOKEN=1:real\n")

@@ -134,7 +134,7 @@ def google_says(kind: str, **options: object) -> Trouble:
         pytest.param(google_says("hang"), "unavailable", id="an hour without an answer"),
     ],
 )
-@pytest.mark.one_way("on")
+@pytest.mark.one_way
 async def test_everybodys_trouble_is_told_once_and_passes(
     fleet: Fleet, trouble: Trouble, code: str
 ) -> None:

@@ -176,6 +176,7 @@ def test_each_code_means_what_it_means_to_what_was_asked(code: str, question: Qu
 
 
 @pytest.mark.parametrize("code", ROWS)
+@pytest.mark.one_way
 async def test_each_code_is_told_by_the_endpoint_that_was_asked(world: World, code: str) -> None:
     """Over the wire, in the shape in which Google sends it."""
     found = []

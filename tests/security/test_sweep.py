@@ -497,6 +497,7 @@ async def test_three_refusals_that_are_not_in_a_row_skip_nobody(world: World) ->
         *("authorization_pending", "temporarily_unavailable", "rate_limit_exceeded"),
     ],
 )
+@pytest.mark.one_way
 async def test_what_some_meet_ends_no_pass_and_skips_nobody(world: World, error: str) -> None:
     """The first fifteen that are due meet it; the other five are refreshed."""
     everybody = owners(20)
