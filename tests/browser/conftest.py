@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright import async_api, sync_api
 from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
@@ -19,6 +20,10 @@ OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 45_000
+"""For what has to come: a busy machine takes its time."""
+sync_api.expect.set_options(timeout=PATIENCE_MS)
+async_api.expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")

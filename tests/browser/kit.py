@@ -32,6 +32,8 @@ from playwright.sync_api import (
     WebError,
 )
 
+from tests.browser.conftest import PATIENCE_MS
+
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "test-artifacts" / "browser"
@@ -178,7 +180,7 @@ def person(
         timezone_id="Asia/Taipei",
         java_script_enabled=script,
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:

@@ -61,9 +61,8 @@ class Administrator:
         self.page.get_by_role("button", name="登入").click()
         self.on_settings()
 
-    def on_settings(self, seconds: int = 20) -> None:
-        title = self.page.locator("h1")
-        expect(title).to_have_text("Google 服務設定", timeout=seconds * 1000)
+    def on_settings(self) -> None:
+        expect(self.page.locator("h1")).to_have_text("Google 服務設定")
 
     def authorise(
         self, account: str, *, drive: bool = True, allow: bool = True, card: str = "tanhae"
@@ -125,7 +124,7 @@ class Panel:
         theirs.get_by_role("button", name="Revoke access").click()
         expect(theirs).to_contain_text("not connected")
         self._page.get_by_role("button", name="Sweep now").click()
-        expect(self._page.locator("#swept")).to_contain_text(found, timeout=30_000)
+        expect(self._page.locator("#swept")).to_contain_text(found)
         self._visit.picture("panel", self._page)
 
     def database(self, away: bool) -> None:
@@ -234,7 +233,7 @@ def test_every_state_of_the_card_is_met(
         visit.picture("database-away")
         panel.database(False)
         if script:
-            someone.on_settings(30)  # it comes back by itself
+            someone.on_settings()  # it comes back by itself
         else:
             someone.opens_again()
         someone.sees("暫停中")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from tests.database.conftest import NewPlace, Run, empty_places
 from tests.database.stores import documents_of, seed, storage_at
 from tests.security.kit import ANN, BOB, TOWN, a_credential, new_key
 from tests.stores import MASK, storage_in
+from tests.waiting import run_until_heard
 
 pytestmark = pytest.mark.one_way("on")
 
@@ -197,11 +197,9 @@ def test_a_rollback_says_that_it_waits_for_a_bot_that_may_have_died(
     assert run_over(f"backup {archive}", database=True).exit_code == 0
     lease = only(storage.lease([BOT_LEASE]))
     assert lease is not None
-    stop = threading.Timer(0.3, lease.release)
-    stop.start()
-    result = run_over(f"restore {archive} --rollback", database=True)
-    stop.join()
+    says = "Waiting for the bot to be gone, 36 seconds at most"
+    result = run_until_heard(f"restore {archive} --rollback", says, lease.release)
     storage.close()
-    assert result.stderr.count("Waiting for the bot to be gone, 36 seconds at most") == 1
+    assert result.stderr.count(says) == 1
     assert "Waiting" not in result.stdout
-    assert result.exit_code == 0, result.output
+    assert result.returncode == 0, result.stderr

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 
 import pymysql
+import pytest
 
 from security.encryption import TokenEncryption
 from security.storage.each import only
+from security.storage.sql.clock import DatabaseClock, own_clock
 from tests.database.conftest import Place
 from tests.database.stores import storage_at
 from tests.mariadb import MariaDB
@@ -32,3 +34,14 @@ def test_no_answer_that_waited_for_others_is_taken_for_the_time(mariadb: MariaDB
             assert lease is not None
             lease.release()
             assert abs(storage.skew()) < 1
+
+
+def test_an_answer_that_took_longer_does_not_move_the_time() -> None:
+    """Moments stay in the order they came in, unless the database's clock itself is another."""
+    clock = DatabaseClock()
+    clock.learn(1_000.0, own_clock())
+    waited = own_clock() - 0.8
+    clock.learn(clock.now(), waited)
+    assert clock.now() == pytest.approx(1_000.0, abs=0.1)
+    clock.learn(4_000.0, own_clock())
+    assert clock.now() == pytest.approx(4_000.0, abs=0.1)

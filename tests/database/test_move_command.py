@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from security.storage.leases import BOT_LEASE
 from tests.database.conftest import Place, Run
 from tests.database.stores import seed
 from tests.security.kit import ANN
+from tests.waiting import run_until_heard
 
 pytestmark = pytest.mark.one_way("on")
 
@@ -159,13 +159,11 @@ def test_it_says_at_once_that_it_waits_for_a_bot_and_for_how_long(run: Run) -> N
     )
     lease = only(storage.lease([BOT_LEASE]))
     assert lease is not None
-    stop = threading.Timer(0.3, lease.release)
-    stop.start()
-    moved = run("tokens move --to sql", database=True)
-    stop.join()
+    says = "Waiting for the bot to be gone, 36 seconds at most"
+    moved = run_until_heard("tokens move --to sql", says, lease.release)
     storage.close()
-    assert moved.exit_code == 0, moved.output
-    assert moved.stderr.count("Waiting for the bot to be gone, 36 seconds at most") == 1
+    assert moved.returncode == 0, moved.stderr
+    assert moved.stderr.count(says) == 1
 
 
 def test_without_a_database_there_is_nowhere_to_move_to(run: Run) -> None:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
-from tests.browser.conftest import OPTIONS
+from tests.browser.conftest import OPTIONS, PATIENCE_MS
 from tests.browser.kit import ARTEFACTS
 from tests.installed import CHROMIUM, needs
 from tests.security.kit import AMY, BEN
@@ -91,7 +91,7 @@ async def administrator(
             viewport={"width": 390, "height": 844},
             java_script_enabled=script,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

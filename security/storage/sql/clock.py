@@ -11,8 +11,8 @@ from security.storage.sql.faults import run
 
 _EPOCH_AS_JULIAN_DAY = 2440587.5
 _MILLISECONDS_A_DAY = 86_400_000.0
-_LONGEST_TRIP_SECONDS = 1.0
-"""An answer that took longer, as behind a lock, does not say when it was given."""
+_TICK_SECONDS = 0.001
+"""What the database says is cut to whole ones."""
 
 
 def own_clock() -> float:
@@ -41,9 +41,12 @@ class DatabaseClock:
             now: what it said, in Unix seconds.
             asked: when that statement was sent, by `own_clock`.
         """
-        answered = own_clock()
-        if self._ahead is None or answered - asked < _LONGEST_TRIP_SECONDS:
-            self._ahead = now - (asked + answered) / 2
+        # It was so at some moment between the two. Whatever fits with that stays as it was: an
+        # answer that waited, as behind a lock, would move the time to and fro for nothing.
+        least, most = now - own_clock(), now + _TICK_SECONDS - asked
+        if self._ahead is None:
+            self._ahead = (least + most) / 2
+        self._ahead = min(max(self._ahead, least), most)
 
     def ask(self, engine: Engine) -> None:
         """Ask the database.
