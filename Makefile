@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts api-docs pictures bench-sweep bench-upload bench-start bench-store bench-sheets clean
+.PHONY: help run test test-rest test-web load-test soak crash-test crash-sql race-sql fuzz check format lock texts api-docs pictures bench-sweep bench-upload bench-start bench-store bench-sheets desktop-wheel clean
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
@@ -26,6 +26,7 @@ help:
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make api-docs    write docs/api.md anew, from the description that the program serves of itself"
 	@echo "make pictures    take the README's picture of the settings page anew (needs Chromium)"
+	@echo "make desktop-wheel   what staff install, the desktop's page alone, into dist/ (docs/desktop.md)"
 	@echo "make lock    renew the requirements files (needs uv)"
 
 # Where the Python that an environment was made with has gone (a newer system), it is made anew.
@@ -151,6 +152,13 @@ api-docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.api_docs
 pictures: $(VENV)/.dev
 	@$(BIN)/python -m tests.pages.picture
+
+# Built in a folder of its own: what a build leaves behind would get into the next one.
+desktop-wheel: $(VENV)/.run
+	@cd installers/desktop && rm -rf build && $(abspath $(BIN))/python -c \
+		'import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])' \
+		$(abspath dist) >/dev/null && rm -rf build ../../drivekeeper_desktop.egg-info
+	@ls dist/drivekeeper_desktop-*.whl
 
 clean:
 	rm -rf $(VENV) .sandbox .mypy_cache .ruff_cache .pytest_cache build *.egg-info

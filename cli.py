@@ -16,7 +16,7 @@ import typer
 from typer.main import get_command
 
 from commands.departments import table as departments
-from commands.later import add_later
+from commands.later import add_later, not_installed
 from commands.version import program_version
 
 RUNNING: Final = "Running it"
@@ -322,7 +322,13 @@ def version() -> None:
 def main() -> None:
     """The entry point. What breaks before a command has set up its own logs is redacted, too."""
     sys.excepthook = _redacted
-    get_command(app)()  # `app()` would bring back an excepthook that prints exceptions' texts
+    try:
+        get_command(app)()  # `app()` would bring back an excepthook that prints exceptions' texts
+    except ModuleNotFoundError as error:
+        if (sentence := not_installed(error)) is None:
+            raise
+        typer.echo(sentence, err=True)
+        sys.exit(3)
 
 
 def _redacted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

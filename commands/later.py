@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import cleandoc
 from typing import Any, ClassVar
 
@@ -60,6 +61,17 @@ def add_later(
     """
     kind = type(LaterCommand.__name__, (LaterCommand,), {"where": where})
     group.command(name, cls=kind, help=says, rich_help_panel=panel)(_stand_in)
+
+
+def not_installed(error: ModuleNotFoundError) -> str | None:
+    """What to say of a package that was not installed; None: it was, and lacks a part."""
+    top = (error.name or "").partition(".")[0]
+    if not top or find_spec(top) is not None:
+        return None
+    return (
+        f"That needs {top}, which is not installed here. The package drivekeeper brings "
+        "everything; drivekeeper-desktop brings what `drivekeeper desktop` needs."
+    )
 
 
 def _stand_in() -> None:

@@ -23,5 +23,7 @@ def program_version(top: Path = Path(__file__).parents[1]) -> str:
             return str(project["version"])
     except (OSError, ValueError, KeyError):
         pass  # installed, as in the image
-    found = [installed.version for installed in distributions(name="drivekeeper", path=[str(top)])]
-    return found[0] if found else "unknown"
+    for name in ("drivekeeper", "drivekeeper-desktop"):
+        for installed in distributions(name=name, path=[str(top)]):
+            return installed.version
+    return "unknown"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -37,7 +38,7 @@ class Frame:
     @property
     def version(self) -> str:
         """The program's."""
-        return version("drivekeeper")
+        return _installed_version()
 
     def languages(self) -> Iterator[tuple[str, str, str, bool]]:
         """Of each language: BCP 47, its own name, the address of this page in it, whether it is."""
@@ -72,6 +73,13 @@ def page(
         kept = {"max_age": _YEAR_SECONDS, "httponly": True, "samesite": "strict"}
         answer.set_cookie(LANGUAGE_COOKIE, chosen, **kept)  # type: ignore[arg-type]
     return answer
+
+
+@cache
+def _installed_version() -> str:
+    """Staff have a package with the desktop alone (installers/desktop), others the whole."""
+    names = ("drivekeeper-desktop", "drivekeeper")
+    return next((one.version for name in names for one in distributions(name=name)), "")
 
 
 def refusal(request: Request, status: int, code: str) -> Response:
