@@ -102,7 +102,12 @@ class HandedUploads:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(
-        self, client: str, department: Department, file: AnnouncedFile, key: str
+        self,
+        client: str,
+        department: Department,
+        file: AnnouncedFile,
+        key: str,
+        file_id: str = "",
     ) -> HandedUpload:
         """The session for `file`; the same one, as it stands by now, where it was asked for before.
 
@@ -111,6 +116,8 @@ class HandedUploads:
         Args:
             client: the computer's document.
             key: what the computer calls this upload.
+            file_id: what the file was to be in Drive when this computer, as another client or by a
+                token, began it before: it may have arrived. "": it did not.
 
         Raises:
             OtherFile: it has called another file so.
@@ -125,7 +132,7 @@ class HandedUploads:
                 record, received = await self._seen(name, record, department)
                 if record.state not in BEGUN_ANEW:
                     return HandedUpload.of(record, received)
-            return await self._begin(name, client, department, file, record)
+            return await self._begin(name, client, department, file, record, file_id)
 
     async def state(self, client: str, department: Department, key: str) -> HandedUpload | None:
         """How the computer's upload of this key stands by now; None: there is none.
@@ -183,14 +190,15 @@ class HandedUploads:
         department: Department,
         file: AnnouncedFile,
         earlier: Record | None,
+        file_id: str,
     ) -> HandedUpload:
         """A new session, kept; or the one that another process was faster to keep."""
         await self._make_room(client, department)
         owner, account = department.owner, await self._account(department.owner)
         # An identifier serves only the account it is for, and none twice.
-        file_id = ""
-        if earlier is not None and earlier.state == "gone" and earlier.account == account:
-            file_id = earlier.file_id
+        if earlier is not None:
+            is_its = earlier.state == "gone" and earlier.account == account
+            file_id = earlier.file_id if is_its else ""
         await self._make_folder(department, account)
         begun = await self._drives.run(
             owner, partial(begin_session, file=file, folder=department.name, file_id=file_id)
@@ -203,6 +211,8 @@ class HandedUploads:
             session=begun.session,
             account=account,
             began_at=self._now(),
+            state="waiting" if begun.link is None else "complete",
+            link=begun.link or "",
         )
         try:
             kept = await self._workers.run(self._keep, name, earlier, record)
@@ -214,9 +224,10 @@ class HandedUploads:
             _refuse_another(file, kept)
             return HandedUpload.of(kept, 0)
         await self._refuse_stopped(client)  # what is kept is seen by whoever stops the key now
-        by = id_of(client)
-        _log.info("upload_handed", owner=owner, client=by, result="ok", size=file.size)
-        return HandedUpload.of(record, 0, is_new=True)
+        is_new = record.state == "waiting"
+        event = "upload_handed" if is_new else "handed_upload_ended"
+        _log.info(event, owner=owner, client=id_of(client), result="ok", size=file.size)
+        return HandedUpload.of(record, 0, is_new=is_new)
 
     async def _make_room(self, client: str, department: Department) -> None:
         """Raise TooOften where a computer has too many that wait, as Drive says."""

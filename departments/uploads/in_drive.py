@@ -24,6 +24,8 @@ class Begun:
 
     file_id: str
     session: SecretStr
+    link: str | None = None
+    """Where it is in Drive whole already, and no session has begun; None: it is not."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -40,7 +42,8 @@ def begin_session(drive: Drive, file: AnnouncedFile, folder: str, file_id: str) 
     """Begin a session for `file`, in the app's folder of this name.
 
     Args:
-        file_id: of an earlier session, which may have been its; "": there was none.
+        file_id: of an earlier session, which may have been its; "": there was none. Drive keeps
+            one file under it, whichever session is the first to end.
 
     Raises:
         CustodyError: in all its kinds.
@@ -59,6 +62,9 @@ def begin_session(drive: Drive, file: AnnouncedFile, folder: str, file_id: str) 
         except DriveRefused as refused:
             if refused.code != "exists":
                 raise
+            found = drive.find(file_id)
+            if found is not None and found.md5 == file.md5:
+                return Begun(file_id, SecretStr(""), found.link)
     return begun(drive.new_file_id())
 
 

@@ -38,9 +38,9 @@ class Record(BaseModel):
     anew: bool = False
     """Its content is in Drive already, and shall be once more."""
     file_id: str = ""
-    """In Drive, where this computer has prepared it itself."""
+    """What it is, or is to be, in Drive: under whichever key it goes on, Drive keeps one of it."""
     session: SecretStr | None = None
-    """Of that upload."""
+    """Of an upload that this computer has begun itself, by a token."""
 
     @property
     def is_open(self) -> bool:

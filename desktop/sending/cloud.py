@@ -110,7 +110,10 @@ class Cloud:
 
     def begin(self, pairing: Pairing, record: Record) -> Handed:
         """The session for a file: the same one however often it is asked for."""
-        file = {"name": record.name, "size": record.size, "md5": record.md5, "mime": _MIME}
+        file: dict[str, Any] = {"name": record.name, "size": record.size, "md5": record.md5}
+        file["mime"] = _MIME
+        if record.file_id:  # begun before: by another key of this computer, perhaps
+            file["file_id"] = record.file_id
         path = f"/api/google/upload-sessions?{_of(pairing)}"
         return _handed(self._ask("POST", path, file, key=pairing.key, upload=record.id))
 

@@ -87,8 +87,15 @@ class Route:
         progress: Progress,
         stop: StopSignal,
     ) -> DriveFile:
+        def new_id(file_id: str) -> None:
+            self.shelf.change(record.id, file_id=file_id, session=None)
+
         cloud = Cloud(pairing.cloud, self.network, stop)
         handed = cloud.begin(pairing, record)
+        if handed.file_id != record.file_id:
+            # Before a byte goes: the next try may be another key's, to which this one is nothing.
+            record = record.model_copy(update={"file_id": handed.file_id})
+            new_id(handed.file_id)
         if handed.state == "complete":
             return file_of(handed, record)
         if handed.session is None:
@@ -100,7 +107,11 @@ class Route:
         target = Target(handed.file_id, record.name, _MIME, "")
         try:
             found = upload.upload(
-                drive, content, target, progress=progress, stop=stop, session=handed.session
+                *(drive, content, target),
+                progress=progress,
+                stop=stop,
+                session=handed.session,
+                on_new_id=new_id,
             )
         finally:
             drive.connections.close()

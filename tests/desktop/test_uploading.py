@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from sandbox.clients.google_controls import GoogleControls
 from tests.desktop.kit import code_for, pdf, running_desktop
 from tests.desktop.test_keeping import PAIRING
-from tests.journeys import out_of_place, until
+from tests.journeys import out_of_place, until, until_struck
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, RunningWeb
 from tests.web.test_uploads import files
@@ -101,6 +102,47 @@ async def test_a_revoked_key_is_said_and_another_pairing_sends_what_waits(
         await desk.pair(web.url, await code_for(web))
         await desk.until("done")
     assert len(await files(google)) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("upload",), ("upload",)),
+        (("upload",), ("upload", "token")),
+        (("upload", "token"), ("upload",)),
+    ],
+    ids=["another key", "one that may token", "one that may not any more"],
+)
+async def test_what_arrived_before_a_kill_does_not_arrive_again_by_another_key(
+    web: RunningWeb,
+    google: GoogleControls,
+    tmp_path: Path,
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+) -> None:
+    """Drive has it whole, and this computer does not know yet; then it is paired anew."""
+    await web.authorise(google, AMY)
+    endpoint = web.settings.google_api_endpoint
+    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
+        await desk.pair(web.url, await code_for(web, may=before))
+        await google.fault("google.upload.chunk", "after")
+        first = 0 if "token" in before else 1  # the cloud's session is asked before a byte goes
+        await google.fault("google.upload.status", "hang", skip=first, count=None)
+        await desk.add(("甲.pdf", pdf()))
+        await until_struck(google, "google.upload.status")
+        # What a kill at this moment leaves on the disk.
+        await asyncio.to_thread(shutil.copytree, tmp_path / "desk", tmp_path / "later")
+    await google.clear_faults()
+    assert len(await files(google)) == 1
+    [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
+    await web.services.desk.revoke(client.id, OPERATOR)
+    await google.expire_access_tokens(AMY)  # one that is kept would still tell
+    async with running_desktop(tmp_path / "later", google_api_endpoint=endpoint) as desk:
+        await desk.until_it_says("key for 淡海 was disabled")
+        await desk.pair(web.url, await code_for(web, may=after))
+        [record] = await desk.until("done")
+    [file] = await files(google)
+    assert file["id"] in record.link
 
 
 async def test_a_full_drive_is_said(

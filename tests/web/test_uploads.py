@@ -161,6 +161,28 @@ async def test_another_computer_of_the_department_sees_nothing_of_it(
     assert own.json()["file_id"] != begun.json()["file_id"]
 
 
+async def test_what_was_begun_by_another_key_and_has_arrived_is_complete(
+    web: RunningWeb, google: GoogleControls, key: SecretStr
+) -> None:
+    """Of the same content; another one under its identifier is another file."""
+    _, anew = await web.add_computer(may=("upload",))
+    other = {**FILE, "md5": "0" * 32}
+    async with web.computer(key, **KEY) as before, web.computer(anew, **KEY) as computer:
+        begun = (await before.post(ROUTE, params=ASK, json=FILE)).json()
+        assert await put(begun["session_url"]) == 200
+        known = {"file_id": begun["file_id"]}
+        wrong = await computer.post(
+            ROUTE, params=ASK, json={**other, **known}, headers={"Idempotency-Key": "other"}
+        )
+        answer = await computer.post(ROUTE, params=ASK, json={**FILE, **known})
+        again = await computer.get(ROUTE, params=ASK)
+    assert (wrong.status_code, wrong.json()["file_id"] != begun["file_id"]) == (201, True)
+    assert (answer.status_code, answer.json()["state"]) == (200, "complete")
+    assert again.json() == answer.json()
+    assert begun["file_id"] in answer.json()["link"]
+    assert [file["id"] for file in await files(google)] == [begun["file_id"]]
+
+
 REFUSED: Final = [
     (403, "storageQuotaExceeded", (409, "quota_exceeded")),
     (403, "teamDriveMembershipRequired", (409, "folder_refused")),
@@ -337,6 +359,7 @@ ODD: Final[list[dict[str, Any]]] = [
     {"mime": "application/pdf; name=x"},
     {"mime": "text/pl\r\nX-Evil: 1"},
     {"mime": "a/" + "b" * 128},
+    {"file_id": "a/b"},
     {"folder": "another"},
 ]
 

@@ -63,6 +63,14 @@ class UploadRequest(BaseModel):
         pattern=f"^{_TOKEN}{{1,64}}/{_TOKEN}{{1,127}}$",
         examples=["application/pdf"],
     )
+    file_id: str = Field(
+        "",
+        description="Where this computer began the upload before by another key of the "
+        "department, or by an access token: what it was to be in Drive. What has arrived under "
+        "it, and is this file by its md5, is `complete` at once; nothing arrives twice.",
+        pattern="^[A-Za-z0-9_-]{0,128}$",
+        examples=[""],
+    )
 
 
 class UploadSession(BaseModel):
@@ -155,9 +163,9 @@ def upload_routes(departments: Departments, uploads: HandedUploads, keys: Client
         most (429 `rate_limited`), and has about 100 that are unfinished (429 `too_many_uploads`).
         """
         client, asked = Asker.of(request)
-        file = AnnouncedFile.model_validate(announced.model_dump())
+        file = AnnouncedFile.model_validate(announced.model_dump(exclude={"file_id"}))
         try:
-            handed = await uploads.begin(client.name, asked, file, key)
+            handed = await uploads.begin(client.name, asked, file, key, announced.file_id)
         except OtherFile as other:
             raise Problem(422, other.code) from other
         except Refused as refused:
