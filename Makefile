@@ -25,7 +25,7 @@ help:
 	@echo "make format  let ruff format and sort"
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make api-docs    write docs/api.md anew, from the description that the program serves of itself"
-	@echo "make pictures    take the README's picture of the settings page anew (needs Chromium)"
+	@echo "make pictures    take anew the README's picture of the settings page, and docs/desktop.md's (needs Chromium)"
 	@echo "make desktop-wheel   what staff install, the desktop's page alone, into dist/ (docs/desktop.md)"
 	@echo "make lock    renew the requirements files (needs uv)"
 
@@ -152,6 +152,7 @@ api-docs: $(VENV)/.dev
 	@$(BIN)/python -m tests.api_docs
 pictures: $(VENV)/.dev
 	@$(BIN)/python -m tests.pages.picture
+	@$(BIN)/python -m tests.desktop.pictures
 
 # Built in a folder of its own: what a build leaves behind would get into the next one.
 desktop-wheel: $(VENV)/.run
