@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -33,23 +35,41 @@ def desktop(
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
         stop(f"Drivekeeper cannot start: these settings are wrong.\n{faults}", Exit.USAGE)
-    from processes.desktop.running import NotOurs, RunningAlready, Started, home, run, show
+    from processes.desktop.running import (
+        NotOurs,
+        RunningAlready,
+        Started,
+        home,
+        run,
+        show,
+        visible_places,
+        way_in,
+    )
+
+    visible = tuple(visible_places(Path.home()))
+
+    def open_page(path: Path) -> None:
+        if not show(path):
+            typer.echo(f"Open it with a browser: {path}", err=True)
 
     def started(what: Started) -> None:
-        if what.port != port:
+        if port and what.port != port:
             typer.echo(f"Port {port} is taken by another program: using {what.port}.", err=True)
         typer.echo(f"The page is at http://localhost:{what.port}; stop it with Ctrl+C.", err=True)
-        if browser and not show(what.entering.path):
-            typer.echo(f"Open it with a browser: {what.entering.path}", err=True)
-        if sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty():  # None: without a console, on Windows
             typer.echo(f"If no browser opens: {what.entering.address}", err=True)
+        if browser:  # which may take a while to come: the page is served meanwhile
+            Thread(target=open_page, args=[what.entering.shown], daemon=True).start()
 
     try:
-        asyncio.run(run(settings, home(), port, started))
-    except RunningAlready as other:
+        asyncio.run(run(settings, home(), port, started, visible=visible))
+    except RunningAlready:
+        path = way_in(home(), visible)
+        if path is None:
+            stop("It runs already, and does not say where its page is. End it first.", Exit.FAULT)
         typer.echo("It runs already; its page is opened again.", err=True)
-        if browser and other.path.exists():
-            show(other.path)
+        if browser:
+            open_page(path)
     except NotOurs:
         stop(
             f"Drivekeeper cannot start: {home()} is a link, or another account's. Move it away.",

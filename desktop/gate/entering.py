@@ -2,7 +2,8 @@
 port as well.
 
 A file that the account alone may read leads to the page with a token, which a click spends. There
-is always one that has not been spent: whoever starts the program again opens the file again.
+is always one that has not been spent: whoever starts the program again opens the file again. It
+lies in the folder, and where browsers can be kept from that one, also where they can read it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hmac
 import secrets
 import threading
 from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Final
@@ -20,7 +23,7 @@ from desktop.keeping import files
 from desktop.keeping.system import System
 
 ENTER: Final = "/enter"
-_FILE: Final = "open.html"
+FILE: Final = "open.html"
 _MOST_BROWSERS: Final = 20
 _PAGE: Final = """<!doctype html>
 <meta charset="utf-8">
@@ -34,13 +37,21 @@ _PAGE: Final = """<!doctype html>
 class Entering:
     """One for a start of the program."""
 
-    def __init__(self, folder: Path, system: System, port: int) -> None:
+    def __init__(
+        self, folder: Path, system: System, port: int, visible: Iterable[Path] = ()
+    ) -> None:
         """
+        Args:
+            visible: where else the file may lie; it does in the first of these that takes it.
+
         Raises:
             OSError: the file cannot be written.
         """
-        self.path = folder / _FILE
-        """What the browser opens."""
+        self.path = folder / FILE
+        """The file."""
+        self.shown = self.path
+        """Where the browser is to find it."""
+        self._visible = tuple(visible)
         self.cookie = f"drivekeeper-desktop-{port}"
         """Named after the port: all ports of this machine share their cookies."""
         self._system = system
@@ -73,14 +84,31 @@ class Entering:
         """Whether a cookie is one of this start's."""
         return _digest(value) in self._sessions
 
+    def look(self) -> None:
+        """Write the file again if somebody has removed it: downloads are cleared."""
+        if self.path.exists() and self.shown.exists():
+            return
+        with self._lock, suppress(OSError):
+            self._write()
+
     def close(self) -> None:
         """Nobody can come in any more."""
-        self.path.unlink(missing_ok=True)
+        for path in (self.path, self.shown):
+            path.unlink(missing_ok=True)
 
     def _renew(self) -> None:
         self._token = secrets.token_urlsafe(32)
-        page = _PAGE.format(address=escape(self.address))
-        files.write(self._system, self.path, page.encode())
+        self._write()
+
+    def _write(self) -> None:
+        page = _PAGE.format(address=escape(self.address)).encode()
+        files.write(self._system, self.path, page)
+        for path in self._visible:
+            with suppress(OSError):
+                files.write(self._system, path, page)
+                self.shown = path
+                return
+        self.shown = self.path
 
 
 def _digest(value: str) -> bytes:

@@ -51,5 +51,9 @@ def write(system: System, path: Path, data: bytes) -> None:
         opened.write(data)
         opened.flush()
         os.fsync(opened.fileno())
-    staged.replace(path)
+    try:
+        staged.replace(path)
+    except OSError:  # a folder is in its place
+        staged.unlink(missing_ok=True)
+        raise
     system.sync_folder(path.parent)

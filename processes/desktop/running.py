@@ -7,17 +7,20 @@ import signal
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
 from config import Settings
+from config.places import has_screen
 from desktop.app import create_app
-from desktop.gate.entering import Entering
+from desktop.gate.entering import FILE, Entering
+from desktop.gate.visible import visible_places
 from desktop.keeping.credentials import DesktopCredentialManager
 from desktop.keeping.files import FOLDER
 from desktop.keeping.system import NotOurs, System, this_system
@@ -30,18 +33,27 @@ from desktop.serving import listen, serving
 from drive.api import DriveApi
 from security.google.network import Network
 
-__all__ = ["NotOurs", "RunningAlready", "Started", "home", "run", "services_of", "show"]
+__all__ = [
+    "NotOurs",
+    "RunningAlready",
+    "Started",
+    "home",
+    "run",
+    "services_of",
+    "show",
+    "visible_places",
+    "way_in",
+]
 _LOCK: Final = "desktop.lock"
 _QUEUE: Final = "queue"
-_CLEARED_EVERY_SECONDS: Final = 600
+_LOOKS_EVERY_SECONDS: Final = 1
+_CLEARED_EVERY: Final = 600
+"""Looks."""
+_WAYS_IN_LOOKS: Final = 6
 
 
 class RunningAlready(Exception):
-    """Another of this account's has the folder; `path` is the file that leads to its page."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("it runs already")
-        self.path = path
+    """Another of this account's has the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ def services_of(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise RunningAlready(folder / "open.html") from None
+        raise RunningAlready from None
     try:
         network = Network.of(settings)
         credentials = DesktopCredentialManager(folder, system)
@@ -99,26 +111,32 @@ async def run(
     port: int,
     started: Callable[[Started], object],
     until: asyncio.Event | None = None,
+    visible: Iterable[Path] = (),
 ) -> None:
     """Run until SIGINT or SIGTERM, or until this is set.
+
+    Args:
+        visible: as `Entering` has it.
 
     Raises: as `services_of`; OSError: no port is free.
     """
     ended = until or _stopped()
     with services_of(settings, folder) as services:
         taken, listeners = listen(port)
-        entering = Entering(folder, this_system(), taken)
+        entering = Entering(folder, this_system(), taken, visible)
         try:
             async with serving(create_app(services, entering, taken), listeners):
                 started(Started(services, entering, taken))
                 services.standing.look()
-                while not ended.is_set():
-                    await asyncio.to_thread(services.shelf.forget_old)
-                    try:
-                        async with asyncio.timeout(_CLEARED_EVERY_SECONDS):
+                for look in count():
+                    if look % _CLEARED_EVERY == 0:
+                        await asyncio.to_thread(services.shelf.forget_old)
+                    entering.look()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOKS_EVERY_SECONDS):
                             await ended.wait()
-                    except TimeoutError:
-                        continue
+                    if ended.is_set():
+                        break
         finally:
             entering.close()
 
@@ -134,6 +152,16 @@ def _stopped() -> asyncio.Event:
     return ended
 
 
+def way_in(folder: Path, visible: Iterable[Path] = ()) -> Path | None:
+    """The file that leads to the page of the one that runs, once it is there."""
+    for _ in range(_WAYS_IN_LOOKS):
+        for path in (*visible, folder / FILE):
+            if path.exists():
+                return path
+        time.sleep(_LOOKS_EVERY_SECONDS / 2)  # it may have begun just now
+    return None
+
+
 def show(path: Path) -> bool:
-    """Have the browser open a file that this account alone may read."""
-    return webbrowser.open(path.as_uri())
+    """Have the browser open a file that this account alone may read; whether there is one."""
+    return has_screen() and webbrowser.open(path.as_uri())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class RunningDesktop:
 
     async def enter(self) -> httpx.Response:
         """Open the file that leads to the page, and press its button."""
-        file = self.started.entering.path.read_text("utf-8")
+        file = self.started.entering.shown.read_text("utf-8")
         found = re.search(r'href="([^"]+)"', file)
         assert found is not None
         shown = await self.browser.get(found[1])
@@ -92,18 +92,19 @@ async def code_for(
 
 @asynccontextmanager
 async def running_desktop(
-    folder: Path, *, enters: bool = True, **changes: Any
+    folder: Path, *, enters: bool = True, visible: Iterable[Path] = (), **changes: Any
 ) -> AsyncIterator[RunningDesktop]:
     """`async with running_desktop(folder) as desk:`
 
     Args:
         enters: whether its browser has come in.
+        visible: where else its file may lie.
         changes: of its settings.
     """
     ready: asyncio.Future[Started] = asyncio.get_running_loop().create_future()
     ended = asyncio.Event()
     settings = Settings(_env_file=None, **changes)
-    task = asyncio.create_task(run(settings, folder, 0, ready.set_result, ended))
+    task = asyncio.create_task(run(settings, folder, 0, ready.set_result, ended, visible))
     try:
         await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
