@@ -1,7 +1,9 @@
-"""`drivekeeper sandbox`: the sandbox, and against it, as processes of their own, bot and web.
+"""`drivekeeper sandbox`: the sandbox, and against it, as processes of their own, bot, web and
+desktop.
 
-The two are one installation, on one database, as they are wherever departments are served beside a
-bot. Without departments there is the bot alone, and it keeps everything in files.
+Bot and web are one installation, on one database, as they are wherever departments are served
+beside a bot; the desktop page is on a computer of a department's staff. Without departments there
+is the bot alone, and it keeps everything in files.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Final
 from urllib.parse import quote
 
 from sandbox.departments.commands import Product, run_together
+from sandbox.departments.desk import Desk
 from sandbox.departments.office import ACCESS_LIFE_SECONDS, Office
 from sandbox.departments.spreadsheets import sheet_settings
 from sandbox.env_file import env_text, write_env_file
@@ -30,16 +33,24 @@ from sandbox.telegram.world import FIRST_PERSON_ID
 
 _MARK: Final = ".drivekeeper-sandbox"
 
+_SETTINGS: Final = "settings.env"
+"""In the sandbox's folder: for the commands of whoever operates what runs beside it."""
+
 _WELCOME: Final = """
   This is the SANDBOX: Telegram and Google are played by this machine; nothing leaves it.
 
     Chat           {url}/
-{departments}\
+{departments}{desktop}{spreadsheets}\
     Google Drive   {url}/drive
     Control panel  {url}/sandbox/control     (what can go wrong)
 """
 _DEPARTMENTS: Final = """\
     Departments    {url}/departments         (sign in as their administrator)
+"""
+_DESKTOP: Final = """\
+    Desktop page   {url}/desktop             (a department's staff drop PDFs here)
+"""
+_SPREADSHEETS: Final = """\
     Spreadsheets   {url}/spreadsheets        (whoever plans shifts changes them here)
 """
 _WITH_BOT: Final = """
@@ -48,6 +59,10 @@ _WITH_BOT: Final = """
 """
 _WITH_WEB: Final = """
   Or this: open Departments, get a link, sign in by its button, and authorise 淡海.
+  Then open the desktop page, pair it with a new code of 淡海, and drop a PDF into it.
+"""
+_COMMANDS: Final = """
+  Commands work on it, too: drivekeeper {example} --env-file {file}
 """
 _TO_STOP: Final = """
   Ctrl-C stops it. With a .env (see .env.example) `make run` talks to the real Telegram and Google.
@@ -103,8 +118,10 @@ async def run_sandbox(
         pass
     empty_folder(folder)
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup has it ignore that its terminal is gone.
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     config = SandboxConfig(
         folder=folder / "world",
         port=port,
@@ -123,18 +140,33 @@ async def run_sandbox(
             of_web = shared | web_settings(sandbox)
             of_bot |= shared | _public_url(of_bot if flow == "callback" else of_web)
             sandbox.departments = Office(product, of_web, database, is_run=with_bot)
-        shown = _DEPARTMENTS.format(url=sandbox.url) if of_web else ""
-        welcome = _WELCOME.format(url=sandbox.url, departments=shown)
+        welcome = _welcome(sandbox.url, of_web is not None, with_desktop=with_bot)
         if not with_bot:
             _give_out(welcome, of_bot, of_web, env_file)
             await stop.wait()
             return 0
-        print(welcome, _WITH_BOT, _WITH_WEB if of_web else "", _TO_STOP, sep="")
+        write_env_file(settings := folder / _SETTINGS, of_bot)
+        example = "sheets list" if of_web else "tokens list"
+        also = _COMMANDS.format(example=example, file=settings)
+        print(welcome, _WITH_BOT, _WITH_WEB if of_web else "", also, _TO_STOP, sep="")
         sys.stdout.flush()
         commands = [product.bot(of_bot, is_alone=of_web is not None)]
-        if of_web is not None:
-            commands.append(product.departments(of_web, "web"))
-        return await run_together(commands, stop)
+        if of_web is None or (office := sandbox.departments) is None:
+            return await run_together(commands, stop)
+        commands.append(product.departments(of_web, "web"))
+        desk = Desk(product, office, google_settings(sandbox), (folder / "desktop").resolve())
+        async with desk:
+            sandbox.desk = desk
+            return await run_together(commands, stop, office.runs_as)
+
+
+def _welcome(url: str, with_departments: bool, *, with_desktop: bool) -> str:
+    shown = {
+        "departments": _DEPARTMENTS if with_departments else "",
+        "desktop": _DESKTOP if with_departments and with_desktop else "",
+        "spreadsheets": _SPREADSHEETS if with_departments else "",
+    }
+    return _WELCOME.format(url=url, **{name: text.format(url=url) for name, text in shown.items()})
 
 
 def _public_url(settings: dict[str, str]) -> dict[str, str]:
@@ -209,7 +241,9 @@ def installation_settings(sandbox: Sandbox, database: Path) -> dict[str, str]:
 def web_settings(sandbox: Sandbox) -> dict[str, str]:
     """The environment variables of the web process alone."""
     settings = {"WEB_PORT": str(_free_port(_PORTS_OF_WEBS))}
-    return settings | _public_url(settings)
+    public = _public_url(settings)
+    # The desktop page may be run with the same file.
+    return settings | {"DESKTOP_CLOUD_URL": public["PUBLIC_URL"]} | public
 
 
 def google_settings(sandbox: Sandbox) -> dict[str, str]:

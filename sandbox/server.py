@@ -24,8 +24,10 @@ from sandbox.hosts import check_host
 from sandbox.operations import is_googles
 from sandbox.panel.control import control_routes
 from sandbox.panel.departments import department_routes
+from sandbox.panel.desktop import desktop_routes
 
 if TYPE_CHECKING:
+    from sandbox.departments.desk import Desk
     from sandbox.departments.office import Office
     from sandbox.telegram import TelegramWorld
 
@@ -63,6 +65,8 @@ class Sandbox:
         self.telegram: TelegramWorld | None = None
         self.departments: Office | None = None
         """Whoever runs the web process beside the sandbox says so here."""
+        self.desk: Desk | None = None
+        """And who runs the desktop page."""
         self._runner: web.AppRunner | None = None
         self._url = ""
         self._listening: list[socket.socket] = []
@@ -108,6 +112,7 @@ class Sandbox:
             app.on_shutdown.append(self._close_telegram)
         app.add_routes(control_routes(self.faults, self.google))
         app.add_routes(department_routes(lambda: self.departments))
+        app.add_routes(desktop_routes(lambda: self.desk))
         if "telegram" not in config.parts:
             app.router.add_get("/", _to_control)
         return app

@@ -84,8 +84,15 @@ class Product:
         return Command(line, self.environment_alone(settings))
 
 
-async def run_together(commands: Sequence[Command], stop: asyncio.Event) -> int:
+async def run_together(
+    commands: Sequence[Command],
+    stop: asyncio.Event,
+    begun: Callable[[Sequence[Process]], object] = lambda _: None,
+) -> int:
     """Run them side by side, until one ends or `stop` comes, and then end the others.
+
+    Args:
+        begun: is given their processes, in their order.
 
     Returns:
         The exit code of the one that has ended; after `stop` the first that is not 0.
@@ -95,6 +102,7 @@ async def run_together(commands: Sequence[Command], stop: asyncio.Event) -> int:
     try:
         for command in commands:
             processes.append(await command.start())
+        begun(processes)
         ends = [asyncio.create_task(process.wait()) for process in processes]
         await asyncio.wait((*ends, stopped), return_when=asyncio.FIRST_COMPLETED)
         ended = [end.result() for end in ends if end.done()]
@@ -103,6 +111,7 @@ async def run_together(commands: Sequence[Command], stop: asyncio.Event) -> int:
         told = [process for process in processes if process.returncode is None]
         for process in told:
             with suppress(ProcessLookupError):  # it has just ended
+                os.kill(process.pid, signal.SIGCONT)  # one that was made to sleep hears nothing
                 process.terminate()
         codes = [await process.wait() for process in told]
     # One that was told before it could listen has ended by the signal itself.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import signal
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +21,8 @@ _LOOKS_EVERY_SECONDS: Final = 0.1
 _LEAD_MINUTES: Final = "50"
 """The longest there may be, and longer than an access token of this sandbox lives."""
 ACCESS_LIFE_SECONDS: Final = 2400
+_LABEL: Final = "Sandbox desk"
+"""What the computer beside us is called, and the administrator who asks for its codes."""
 
 
 class NotNow(Exception):
@@ -42,7 +47,11 @@ class Office:
         self._aside = database.with_name(database.name + ".away")
         self._patience = 30 if is_run else 1
         self._links: dict[str, str] = {}
+        self._cookie = ""
         self._one = asyncio.Lock()
+        self._process: Process | None = None
+        self.is_asleep = False
+        """Whether `sleep` was done last."""
 
     @property
     def url(self) -> str:
@@ -90,6 +99,51 @@ class Office:
             elif not away and self._aside.exists():
                 self._aside.rename(self._database)
 
+    def runs_as(self, processes: Sequence[Process]) -> None:
+        """It is run beside us: the last of these."""
+        self._process = processes[-1]
+
+    async def sleep(self, asleep: bool) -> None:
+        """Have the web process answer nobody, as a host that sleeps does, or wake it.
+
+        Raises:
+            NotNow: no process of ours.
+        """
+        if self._process is None or self._process.returncode is not None:
+            raise NotNow("No web process is run beside this sandbox.")
+        async with self._one:
+            self._process.send_signal(signal.SIGSTOP if asleep else signal.SIGCONT)
+            self.is_asleep = asleep
+
+    async def pairing_code(self, department: str) -> str:
+        """A new code for a computer of this department, as an administrator's page makes one.
+
+        Raises:
+            NotNow: there is none to be had.
+        """
+        wanted = {"department": department, "label": _LABEL}
+        for _ in range(2):
+            async with self._asking() as session:
+                headers = {"Origin": self.url, "Cookie": self._cookie}
+                path = "/api/clients/pairing-codes"
+                async with session.post(path, json=wanted, headers=headers) as answer:
+                    if answer.status == 201:
+                        return str((await answer.json())["code"])
+                    if answer.status != 401:
+                        raise NotNow(f"The web process gives no code ({answer.status}).")
+            await self._sign_in()
+        raise NotNow("The web process lets no administrator in.")
+
+    async def _sign_in(self) -> None:
+        link = await self.link(_LABEL)
+        async with (
+            self._asking() as session,
+            session.post(link, headers={"Origin": self.url}, allow_redirects=False) as answer,
+        ):
+            # By hand: over http no cookie is sent that is for https, but by browsers to localhost.
+            its = [f"{one.key}={one.value}" for one in answer.cookies.values()]
+            self._cookie = "; ".join(its)
+
     async def _output(self, *arguments: str, **more: str) -> str:
         command = self._product.departments({**self._settings, **more}, *arguments)
         try:
@@ -97,7 +151,19 @@ class Office:
         except CommandFailed as failure:
             raise NotNow(str(failure)) from failure
 
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[aiohttp.ClientSession]:
+        await self._check_there()
+        timeout = aiohttp.ClientTimeout(total=10)
+        try:
+            async with aiohttp.ClientSession(self.url, timeout=timeout) as session:
+                yield session
+        except (aiohttp.ClientError, TimeoutError):
+            raise NotNow("The web process has not answered. Press again.") from None
+
     async def _check_there(self) -> None:
+        if self.is_asleep:
+            raise NotNow("The cloud is asleep: wake it first.")
         if self.is_database_away:
             raise NotNow("The database is away: bring it back first.")
         deadline = asyncio.get_running_loop().time() + self._patience

@@ -21,7 +21,7 @@ BASE: Final = "/sandbox/control/departments"
 _NAME: Final = "Sandbox"
 _LONGEST_NAME: Final = 40
 _TEMPLATE: Final = Path(__file__).parent / "static" / "departments.html"
-_HEADERS: Final = {
+PAGE_HEADERS: Final = {
     # No form-action: it would forbid the way on to the web process.
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'",
     "X-Frame-Options": "DENY",
@@ -43,6 +43,7 @@ def department_routes(office: Callable[[], Office | None]) -> list[web.RouteDef]
         web.get(BASE, pages.state),
         web.post(f"{BASE}/sweep", explaining(pages.sweep, NotNow)),
         web.post(f"{BASE}/database", explaining(pages.database, NotNow)),
+        web.post(f"{BASE}/sleep", explaining(pages.sleep, NotNow)),
     ]
 
 
@@ -69,14 +70,20 @@ class DepartmentPages:
             link = await self._office().link(name)
         except NotNow as reason:
             return self._page(name, str(reason), status=503)
-        return web.Response(status=303, headers={**_HEADERS, "Location": link})
+        return web.Response(status=303, headers={**PAGE_HEADERS, "Location": link})
 
     async def state(self, request: web.Request) -> web.StreamResponse:
-        """GET: where they are served, if they are, and whether the database is away."""
+        """GET: where they are served, if they are, and what keeps them from being."""
         office = self._found()
         if office is None:
             return web.json_response({"url": None})
-        return web.json_response({"url": office.url, "database_away": office.is_database_away})
+        return web.json_response(
+            {
+                "url": office.url,
+                "database_away": office.is_database_away,
+                "asleep": office.is_asleep,
+            }
+        )
 
     async def sweep(self, request: web.Request) -> web.StreamResponse:
         """POST sweep: `drivekeeper maintenance run`, to which every token is due."""
@@ -89,6 +96,13 @@ class DepartmentPages:
         await self._office().take_database_away(body["away"])
         return await self.state(request)
 
+    async def sleep(self, request: web.Request) -> web.StreamResponse:
+        """POST sleep {"asleep"}: the web process answers nobody, or wakes."""
+        body = await read_object(request)
+        check_kinds(body, {"asleep": bool}, "asleep")
+        await self._office().sleep(body["asleep"])
+        return await self.state(request)
+
     def _page(self, name: str, fault: str = "", *, status: int = 200) -> web.Response:
         said = f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else ""
         url = escape(self._office().url)
@@ -96,5 +110,9 @@ class DepartmentPages:
             url=url, name=escape(name), fault=said
         )
         return web.Response(
-            status=status, text=text, content_type="text/html", charset="utf-8", headers=_HEADERS
+            status=status,
+            text=text,
+            content_type="text/html",
+            charset="utf-8",
+            headers=PAGE_HEADERS,
         )

@@ -149,6 +149,18 @@ async def test_a_departments_service_account_reads_its_roster(folder: Path) -> N
         assert "0905G" in body.decode()
 
 
+@pytest.mark.parametrize("by", ["", "nohup "])
+@pytest.mark.one_way
+async def test_it_ends_with_its_terminal_unless_by_nohup(folder: Path, by: str) -> None:
+    line = f"exec {by}.venv/bin/drivekeeper sandbox --no-bot --port 0 </dev/null"
+    async with running(folder, line) as sandbox:
+        await printed(sandbox, "PUBLIC_URL=")
+        sandbox.send_signal(signal.SIGHUP)
+        sandbox.send_signal(signal.SIGTERM) if by else None
+        await sandbox.communicate()
+        assert sandbox.returncode == 0
+
+
 @pytest.mark.parametrize("there", ["file", "link", "folder"])
 @pytest.mark.one_way
 async def test_what_no_sandbox_has_written_is_left_as_it_is(folder: Path, there: str) -> None:

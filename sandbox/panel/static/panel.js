@@ -223,38 +223,16 @@ function showCalls(calls) {
   $("calls").replaceChildren(...rows);
 }
 
-function showDepartments(state) {
-  $("departments").hidden = !state.url;
-  $("departments-link").hidden = !state.url;
-  $("database").textContent = state.database_away ? "Bring the database back" : "Take the database away";
-  $("database").dataset.away = state.database_away ? "" : "true";
-}
-
-function startDepartments() {
-  $("sweep").addEventListener("click", () => act(async () => {
-    $("swept").textContent = "Google is asked for every department…";
-    try {
-      const found = await call("POST", "/departments/sweep", {});
-      const failed = found.transient + found.operator;
-      $("swept").textContent = `${found.refreshed} refreshed · ${found.quarantined} lost · ${found.held} on hold · ${failed} failed`;
-    } catch (error) {
-      $("swept").textContent = "";
-      throw error;
-    }
-  }));
-  $("database").addEventListener("click", () => act(() =>
-    call("POST", "/departments/database", { away: Boolean($("database").dataset.away) })));
-}
-
 let google = true;
 let shownAccounts = "";
 
 async function refresh() {
   try {
-    const [faults, rates, calls, departments] = await Promise.all(
-      ["/faults", "/rate", "/calls", "/departments"].map((path) => call("GET", path)),
+    const [faults, rates, calls, departments, desktop] = await Promise.all(
+      ["/faults", "/rate", "/calls", "/departments", "/desktop"].map((path) => call("GET", path)),
     );
     showDepartments(departments);
+    showDesktop(desktop);
     showFaults(faults.faults, rates.rates);
     showCalls(calls.calls);
     if (google) {
@@ -338,6 +316,7 @@ function start() {
   $("week").addEventListener("click", () =>
     act(() => call("POST", "/google/advance_clock", { seconds: 7 * 86400 })));
   startDepartments();
+  startDesktop();
   startSheets();
   refresh();
   setInterval(refresh, 1000);

@@ -22,6 +22,12 @@ export async function servesDepartments() {
   return answer.ok && Boolean((await answer.json()).url);
 }
 
+/** Whether a desktop page is run beside it. */
+export async function hasDesktop() {
+  const answer = await fetch("/sandbox/control/desktop");
+  return answer.ok && (await answer.json()).on !== null;
+}
+
 export const people = () => call("GET", "/users");
 export const putPerson = (fields) => call("POST", "/users", fields);
 export const setBlocked = (id, on) => call("POST", `/users/${id}/${on ? "block" : "unblock"}`, {});

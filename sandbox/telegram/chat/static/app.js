@@ -148,6 +148,7 @@ async function begin() {
   setUpComposer();
   setUpAttach();
   void attempt(async () => (byId("departments-link").hidden = !(await api.servesDepartments())));
+  void attempt(async () => (byId("desktop-link").hidden = !(await api.hasDesktop())));
   state.startCode = new URLSearchParams(location.search).get("start");
   await refreshPeople();
   await become(Number(localStorage.getItem("sandbox-person")) || state.people[0].id);
