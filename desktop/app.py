@@ -70,6 +70,8 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     @app.get("/live")
     async def live(request: Request) -> Response:
         shown = page_of(services, Texts.of(request))
+        if any(one.standing != "fine" for one in shown.choices):  # else nobody wakes the cloud
+            services.standing.look()
         return page(request, "live.html", label=label(), page=shown)
 
     @app.get("/pair")

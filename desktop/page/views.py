@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -95,7 +95,7 @@ def page_of(services: Services, texts: Texts) -> Page:
     names = {one.department: one.name for one in services.credentials.pairings}
     records = services.shelf.all()
     shown = [one for one in records if one.state != "done" or one.ended_at >= services.began_at]
-    files = [_file(one, services, names, texts, now, mono) for one in shown]
+    files = [_file(one, services, names, texts, now, mono, _earlier(one, records)) for one in shown]
     lives = [live for one in shown if (live := services.sender.live(one.id)) is not None]
     whys = {
         record.department: live.wait.why
@@ -110,7 +110,8 @@ def page_of(services: Services, texts: Texts) -> Page:
     ]
     by_sign = [file.said.sign for file in files]
     busy = by_sign.count("busy")
-    choices = [_choice(one, services) for one in services.credentials.pairings]
+    without_consent = {slug for slug, why in whys.items() if why == "consent"}
+    choices = [_choice(one, services, without_consent) for one in services.credentials.pairings]
     is_moving = any(one.state == "queued" for one in records)
     return Page(
         choices=choices,
@@ -121,15 +122,17 @@ def page_of(services: Services, texts: Texts) -> Page:
         waiting=sum(one.state == "queued" for one in shown) - busy,
         faulty=sum(one.state in ("refused", "lost") for one in shown),
         asleep_seconds=int(max(asleep)) if asleep else None,
-        without_consent=[names.get(slug, slug) for slug, why in whys.items() if why == "consent"],
+        without_consent=[names.get(slug, slug) for slug in whys if slug in without_consent],
         stopped=[names.get(slug, slug) for slug, why in whys.items() if why in ("key", "unpaired")],
         open_files=sum(one.state in ("queued", "lost") for one in records),
-        every=1 if is_moving or not all(one.standing for one in choices) else 10,
+        every=1 if is_moving or "" in [one.standing for one in choices] else 10,
     )
 
 
-def _choice(pairing: Pairing, services: Services) -> Choice:
+def _choice(pairing: Pairing, services: Services, without_consent: Collection[str]) -> Choice:
     standing = services.standing.of(pairing.department)
+    if standing == "fine" and pairing.department in without_consent:  # a file has met it since
+        standing = "lost"
     return Choice(pairing.department, pairing.name, standing)
 
 
@@ -140,10 +143,11 @@ def _file(
     texts: Texts,
     now: float,
     mono: float,
+    earlier: Record | None,
 ) -> File:
     live = services.sender.live(record.id) if record.state == "queued" else None
     department = names.get(record.department, record.department)
-    said = said_of(record, live, department, texts, now, mono)
+    said = said_of(record, live, department, texts, now, mono, earlier)
     share: int | None = None
     if record.state == "done":
         share = 100
@@ -159,6 +163,29 @@ def _file(
         record.link,
         _can(record, services),
     )
+
+
+def _earlier(record: Record, records: Sequence[Record]) -> Record | None:
+    """Of `records` the one that bears on what is said of this one, as `said_of` wants it."""
+    before = [
+        one
+        for one in records
+        if (one.state, one.department) == ("done", record.department) and one.id != record.id
+    ]
+    if record.state == "same":
+        return next((one for one in before if one.md5 == record.md5), None)
+    if record.state == "done":
+        return next(
+            (
+                one
+                for one in before
+                if one.name == record.name
+                and one.md5 != record.md5
+                and one.ended_at < record.ended_at
+            ),
+            None,
+        )
+    return None
 
 
 def _can(record: Record, services: Services) -> tuple[str, ...]:

@@ -39,6 +39,13 @@ _REFUSED: Final = {
         N_("Not uploaded: the file is gone"),
         N_("Somebody has removed it from this computer's queue. Add it again."),
     ),
+    "unsure": (
+        N_("Cancelled, but perhaps in Drive"),
+        N_(
+            "All of it had been sent, and nobody could say whether it has arrived. Look into the "
+            "department's folder in Drive, and delete it there."
+        ),
+    ),
 }
 """Word and next step, by `Record.because`."""
 _WAITS: Final = {
@@ -100,7 +107,10 @@ _WAITS: Final = {
     "cloud": (
         "wait",
         N_("Waiting for the cloud"),
-        N_("Something there has to be mended first. The file is stored here."),
+        N_(
+            "It answers that it cannot take files now. The file is stored here, and goes by itself "
+            "then; where this lasts, tell an administrator."
+        ),
     ),
     "here": (
         "wait",
@@ -123,24 +133,45 @@ class Said:
 
 
 def said_of(
-    record: Record, live: Live | None, department: str, texts: Texts, now: float, mono: float
+    record: Record,
+    live: Live | None,
+    department: str,
+    texts: Texts,
+    now: float,
+    mono: float,
+    earlier: Record | None = None,
 ) -> Said:
     """What stands under its name.
 
     Args:
         department: its name.
         now, mono: Unix seconds, and the monotonic clock's.
+        earlier: an upload that bears on it: of the same content, or of the same name.
     """
     match record.state:
         case "done":
             more = texts.tr("{clock} · checked", clock=texts.clock(record.ended_at))
+            if earlier is not None:
+                more += Markup(" · ") + texts.tr(
+                    "Drive keeps another file of this name beside it, uploaded from here ({when}). "
+                    "Where this one replaces it, delete that one in Drive.",
+                    when=texts.short(earlier.ended_at, now),
+                )
             return Said("good", texts.tr("✓ Uploaded"), more, "good")
         case "same":
             more = texts.tr("It was not sent again.")
+            if earlier is not None:
+                when = texts.short(earlier.ended_at, now)
+                if earlier.name == record.name:
+                    said = N_("{when}, under the same name. It was not sent again.")
+                else:
+                    said = N_("{when}, as “{name}”. It was not sent again.")
+                more = texts.tr(said, when=when, name=earlier.name)
             return Said("info", texts.tr("The same content was uploaded before"), more)
         case "refused":
             word, more_of = _REFUSED[record.because]
-            return Said("bad", texts.tr(word), texts.tr(more_of), "bad")
+            sign, tone = ("warn", "") if record.because == "unsure" else ("bad", "bad")
+            return Said(sign, texts.tr(word), texts.tr(more_of), tone)
         case "lost":
             more = texts.tr("Pair the computer, open the file, and add it under its own name.")
             return Said("warn", texts.tr("Its name and department cannot be read any more"), more)

@@ -31,7 +31,8 @@ class Record(BaseModel):
     md5: str = ""
     state: State = "queued"
     because: str = ""
-    """Why it is `refused`: a word of `receiving/pdf.py`."""
+    """Why it is `refused`: a word of `receiving/pdf.py`; `gone`, it is not here any more; `unsure`,
+    it was cancelled, and nobody could say whether it had arrived."""
     added_at: float
     ended_at: float = 0.0
     link: str = ""

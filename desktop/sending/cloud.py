@@ -77,6 +77,8 @@ class Cloud:
     address: str
     network: Network = DIRECT
     stop: StopSignal = field(default_factory=StopSignal)
+    patience: float = WAKING_SECONDS
+    """Seconds."""
 
     def pair(self, code: str) -> Pairing:
         """What a pairing code becomes, once.
@@ -146,7 +148,7 @@ class Cloud:
         upload: str = "",
     ) -> dict[str, Any]:
         http = Http(self.network)
-        http.timeout, http.follow_redirects = WAKING_SECONDS, False
+        http.timeout, http.follow_redirects = self.patience, False
         headers = {"Accept": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.get_secret_value()}"
@@ -163,8 +165,10 @@ class Cloud:
                 head, content = http.request(
                     self.address + path, method=method, body=sent, headers=headers
                 )
-        except CustodyError:
+        except CustodyError as fault:
             self.stop.check()  # then it was cut
+            if fault.code == "timeout":  # whoever holds the request for what sleeps is there
+                raise _unreadable() from fault
             raise
         finally:
             http.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -26,7 +26,8 @@ from drive.connection import AccessToken as DriveToken
 from drive.connection import Http, authorized
 from drive.uploading.attempt import Target
 from drive.uploading.progress import Progress
-from drive.uploading.stopping import StopSignal
+from drive.uploading.session import UploadSession
+from drive.uploading.stopping import StopSignal, TimeLimit
 from security.errors import CustodyError, TransientFault
 from security.google.network import Network
 
@@ -79,6 +80,40 @@ class Route:
         send = self._by_token if "token" in pairing.may else self._by_session
         return send(record, pairing, content, progress, stop)
 
+    def give_up(self, record: Record, pairing: Pairing) -> DriveFile | None:
+        """The file, where all of it has arrived; else Drive forgets, within seconds, what it has.
+
+        Raises:
+            CustodyError: nobody could say.
+        """
+        with TimeLimit(upload.LOOK_SECONDS) as limit:
+            look = self._arrived_by_token if "token" in pairing.may else self._arrived_by_session
+            return look(record, pairing, limit)
+
+    def _arrived_by_session(
+        self, record: Record, pairing: Pairing, stop: StopSignal
+    ) -> DriveFile | None:
+        cloud = Cloud(pairing.cloud, self.network, stop)
+        handed = cloud.state(pairing, record)
+        if handed.session is None:
+            return file_of(handed, record) if handed.state == "complete" else None
+        drive = self._cloud_drive(handed.session, cloud, pairing, record)
+        with closing(drive.connections):
+            UploadSession(drive, handed.session).cancel()
+        return None
+
+    def _arrived_by_token(
+        self, record: Record, pairing: Pairing, stop: StopSignal
+    ) -> DriveFile | None:
+        drive = self._drive(pairing, stop)
+        with closing(drive.connections):
+            found = drive.find(record.file_id)
+            if found is not None and found.md5 == record.md5:
+                return found
+            if (begun := UploadSession.resumed(drive, record.session)) is not None:
+                begun.cancel()
+        return None
+
     def _by_session(
         self,
         record: Record,
@@ -100,12 +135,9 @@ class Route:
             return file_of(handed, record)
         if handed.session is None:
             raise TransientFault("there is no session yet")
-        parts = urlsplit(handed.session.get_secret_value())
-        drive = CloudDrive(
-            self._api(f"{parts.scheme}://{parts.netloc}"), stop, cloud, pairing, record
-        )
+        drive = self._cloud_drive(handed.session, cloud, pairing, record)
         target = Target(handed.file_id, record.name, _MIME, "")
-        try:
+        with closing(drive.connections):
             found = upload.upload(
                 *(drive, content, target),
                 progress=progress,
@@ -113,8 +145,6 @@ class Route:
                 session=handed.session,
                 on_new_id=new_id,
             )
-        finally:
-            drive.connections.close()
         with suppress(CustodyError):  # that the cloud knows it, too, is for its log alone
             told = cloud.state(pairing, record)
             found = replace(found, link=told.link or found.link)
@@ -128,26 +158,14 @@ class Route:
         progress: Progress,
         stop: StopSignal,
     ) -> DriveFile:
-        cloud = Cloud(pairing.cloud, self.network, stop)
-
-        def tokens(rejected: SecretStr | None) -> DriveToken:
-            its = self.credentials.of(pairing.department)
-            kept = its.token if its is not None else None
-            if kept is None or not fresh(kept) or kept.value == rejected:
-                kept = cloud.token(pairing, _digest(rejected))
-                self.credentials.keep_token(pairing.department, kept.value, kept.expires_at)
-            return _token(kept)
-
         def new_id(file_id: str) -> None:
             self.shelf.change(record.id, file_id=file_id, session=None)
 
         def new_session(address: SecretStr) -> None:
             self.shelf.change(record.id, session=address)
 
-        api = self._api(self.google)
-        http = Http(self.network)
-        drive = Drive(api, authorized(tokens, http), self._cache_of(pairing.department), stop)
-        try:
+        drive = self._drive(pairing, stop)
+        with closing(drive.connections):
             folder = drive.ensure_folder(pairing.name)
             file_id = record.file_id
             if not file_id:
@@ -163,8 +181,28 @@ class Route:
                 on_new_id=new_id,
                 on_session=new_session,
             )
-        finally:
-            http.close()
+
+    def _cloud_drive(
+        self, session: SecretStr, cloud: Cloud, pairing: Pairing, record: Record
+    ) -> CloudDrive:
+        parts = urlsplit(session.get_secret_value())
+        api = self._api(f"{parts.scheme}://{parts.netloc}")
+        return CloudDrive(api, cloud.stop, cloud, pairing, record)
+
+    def _drive(self, pairing: Pairing, stop: StopSignal) -> Drive:
+        """By access tokens."""
+        cloud = Cloud(pairing.cloud, self.network, stop)
+
+        def tokens(rejected: SecretStr | None) -> DriveToken:
+            its = self.credentials.of(pairing.department)
+            kept = its.token if its is not None else None
+            if kept is None or not fresh(kept) or kept.value == rejected:
+                kept = cloud.token(pairing, _digest(rejected))
+                self.credentials.keep_token(pairing.department, kept.value, kept.expires_at)
+            return _token(kept)
+
+        http, cache = Http(self.network), self._cache_of(pairing.department)
+        return Drive(self._api(self.google), authorized(tokens, http), cache, stop)
 
 
 def _token(kept: AccessToken) -> DriveToken:

@@ -34,6 +34,8 @@ class Live:
     attempts: int = 0
     wait: Wait | None = None
     """None: it is at work."""
+    may_be_whole: bool = False
+    """Whether Drive may have had all of it before this try."""
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
     content: QueuedContent | None = None
@@ -111,13 +113,26 @@ class Sender:
             self._wanted.notify_all()
 
     def cancel(self, id: str) -> None:
-        """Nobody wants the file any more: what is under way is stopped, and nothing kept."""
+        """Nobody wants the file any more: what is under way is stopped, and nothing kept, but for
+        what has arrived, or may have. This may take some seconds."""
+        shelf = self._route.shelf
         with self._wanted:
+            record, live = shelf.find(id), self._live.get(id)
             if id in self._busy:
                 self._live[id].stop.set()
                 return
-            self._live.pop(id, None)
-        self._route.shelf.remove(id)
+            if record is None:
+                return
+            self._busy.add(id)  # nobody begins with it now
+        try:
+            if record.state == "queued" and _may_be_whole(record, live):
+                self._settle(record)
+            else:
+                shelf.remove(id)
+        finally:
+            with self._wanted:
+                self._live.pop(id, None)
+                self._busy.discard(id)
 
     def _run(self) -> None:
         while (record := self._next()) is not None:
@@ -143,8 +158,7 @@ class Sender:
                         continue
                     due = live.wait.until if live is not None and live.wait is not None else 0.0
                     if due <= now:
-                        attempts = live.attempts if live is not None else 0
-                        self._live[record.id] = Live(record.size, now, attempts)
+                        self._live[record.id] = _next_try(record, live, now)
                         self._busy.add(record.id)
                         return record
                     soonest = min(soonest, due - now)
@@ -164,10 +178,14 @@ class Sender:
         except UploadInterrupted:
             return
         except UploadCancelled as cancelled:
-            if cancelled.arrived is None:
-                shelf.remove(record.id)
-            else:  # it was faster, and is in Drive
+            if cancelled.arrived is not None:  # it was faster, and is in Drive
                 self._done(record, cancelled.arrived)
+            elif cancelled.may_have_arrived or (
+                live.may_be_whole and not live.progress.has_begun  # Drive was not asked yet
+            ):
+                self._settle(record)
+            else:
+                shelf.remove(record.id)
         except Gone:
             shelf.change(record.id, state="refused", because="gone", ended_at=shelf.now())
         except CustodyError as fault:
@@ -176,6 +194,24 @@ class Sender:
         else:
             self._done(record, found)
         self._live.pop(record.id, None)
+
+    def _settle(self, record: Record) -> None:
+        """A file that nobody wants, all of which went to Drive before: whether it is there."""
+        shelf = self._route.shelf
+        record = shelf.find(record.id) or record
+        pairing = self._route.credentials.of(record.department)
+        try:
+            found = self._route.give_up(record, pairing) if pairing is not None else None
+        except CustodyError:
+            pairing = None
+        else:
+            if found is not None:
+                self._done(record, found)
+                return
+        if pairing is None:  # nobody could be asked
+            shelf.change(record.id, state="refused", because="unsure", ended_at=shelf.now())
+        else:
+            shelf.remove(record.id)
 
     def _done(self, record: Record, found: DriveFile) -> None:
         shelf = self._route.shelf
@@ -197,3 +233,18 @@ class Sender:
             self._route.credentials.forget_token(pairing.department)
         live.wait = wait_for(fault, live.attempts, time.monotonic())
         _log.warning("upload_waiting", result=fault.code, attempt=live.attempts)
+
+
+def _may_be_whole(record: Record, live: Live | None) -> bool:
+    """Whether Drive may have had all of it before now."""
+    if live is None:  # another run of this program may have sent it
+        return bool(record.file_id)
+    return live.may_be_whole or 0 < live.size <= live.sent
+
+
+def _next_try(record: Record, before: Live | None, now: float) -> Live:
+    if before is None:
+        return Live(record.size, now, may_be_whole=_may_be_whole(record, None))
+    is_asleep = before.wait is not None and before.wait.why == "asleep"
+    since = before.since if is_asleep else now  # it sleeps on, however often it is asked
+    return Live(record.size, since, before.attempts, may_be_whole=_may_be_whole(record, before))

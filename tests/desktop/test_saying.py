@@ -1,0 +1,168 @@
+"""What goes wrong, or otherwise than expected, is said as it is, with what comes next."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from desktop.sending.cloud import Cloud
+from desktop.sending.waits import wait_for
+from sandbox.clients.google_controls import GoogleControls
+from sandbox.server import Sandbox
+from security.errors import TransientFault
+from tests.desktop.kit import FORM, RunningDesktop, code_for, pdf, running_desktop
+from tests.desktop.test_keeping import PAIRING, manager
+from tests.journeys import out_of_place, until, until_struck
+from tests.security.kit import AMY
+from tests.web.kit import OPERATOR, RunningWeb
+from tests.web.test_uploads import files, open_sessions
+
+pytestmark = pytest.mark.encryption("on")
+BOTH_KEYS = pytest.mark.parametrize(
+    "may", [("upload",), ("upload", "token")], ids=["session", "token"]
+)
+NOWHERE = "http://127.0.0.1:9"
+PRESSED = {**FORM, "Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def press(desk: RunningDesktop, what: str) -> None:
+    """The button of the one file there is."""
+    [record] = desk.records
+    answer = await desk.browser.post(f"/files/{record.id}/{what}", headers=PRESSED)
+    assert answer.status_code == 303
+
+
+async def test_a_cloud_without_its_database_is_waited_for(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    await web.authorise(google, AMY)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        with out_of_place(tmp_path / "user_data"):
+            await desk.add(("甲.pdf", pdf()))
+            page = await desk.until_it_says("Waiting for the cloud")
+            assert "goes by itself then; where this lasts, tell an administrator" in page
+        await press(desk, "now")
+        await desk.until("done")
+
+
+async def test_a_blocked_key_is_said_and_serves_again_once_it_is_unblocked(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    await web.authorise(google, AMY)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
+        await web.services.desk.block(client.id, OPERATOR)
+        await desk.add(("甲.pdf", pdf()))
+        page = await desk.until_it_says("this computer's key is blocked")
+        assert "Ask an administrator to look at it" in page
+        await web.services.desk.unblock(client.id, OPERATOR)
+        await press(desk, "now")
+        await desk.until("done")
+
+
+@BOTH_KEYS
+async def test_what_is_cancelled_while_bytes_move_leaves_nothing(
+    web: RunningWeb,
+    google: GoogleControls,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    may: tuple[str, ...],
+) -> None:
+    """Neither in Drive nor on the disk, nor a session that would take more."""
+    await web.authorise(google, AMY)
+    await google.rate("google.upload.chunk", 100_000)
+    endpoint = web.settings.google_api_endpoint
+    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
+        await desk.pair(web.url, await code_for(web, may=may))
+        await desk.add(("甲.pdf", pdf(5_000_000)))
+        [record] = desk.records
+        await until(lambda: moves(desk, record.id))
+        page = (await desk.browser.get("/live")).text
+        assert "Uploading, " in page
+        await press(desk, "remove")
+        await until(lambda: not desk.records)
+        page = (await desk.browser.get("/live")).text
+    assert "甲.pdf" not in page
+    assert await files(google) == []
+    assert open_sessions(sandbox) == 0
+    assert list((tmp_path / "desk" / "queue").iterdir()) == []
+
+
+def moves(desk: RunningDesktop, id: str) -> bool:
+    """Whether Drive has some of it, and not all."""
+    live = desk.services.sender.live(id)
+    return live is not None and live.stage == "sending" and live.sent > 0
+
+
+@pytest.mark.one_way
+@BOTH_KEYS
+async def test_what_has_arrived_before_it_is_cancelled_is_said_to_be_there(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path, may: tuple[str, ...]
+) -> None:
+    """Also where only Drive's answer was lost; and where nobody can be asked, that it may be."""
+    await web.authorise(google, AMY)
+    endpoint = web.settings.google_api_endpoint
+    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
+        await desk.pair(web.url, await code_for(web, may=may))
+        await google.fault("google.upload.chunk", "after")
+        first = 0 if "token" in may else 1
+        await google.fault("google.upload.status", "hang", skip=first, count=None)
+        await desk.add(("甲.pdf", pdf()))
+        await until_struck(google, "google.upload.status")
+        await asyncio.to_thread(shutil.copytree, tmp_path / "desk", tmp_path / "later")
+        await google.clear_faults()
+        await press(desk, "remove")
+        await desk.until("done")
+        [pairing] = desk.services.credentials.pairings
+    # As a kill would have left it, and nobody answers since.
+    alone = pairing.model_copy(update={"cloud": NOWHERE, "token": None})
+    manager(tmp_path / "later").keep(alone)
+    async with running_desktop(tmp_path / "later", google_api_endpoint=NOWHERE) as desk:
+        await desk.until_it_says("No connection")
+        await press(desk, "remove")
+        await desk.until("refused")
+        page = (await desk.browser.get("/live")).text
+    assert "Cancelled, but perhaps in Drive" in page
+    assert len(await files(google)) == 1
+
+
+async def test_another_file_of_the_same_name_is_said_to_be_beside_it(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """Drive keeps both; the same content is not sent again, and that is said with its time."""
+    await web.authorise(google, AMY)
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        await desk.add(("班表.pdf", pdf(seed=1)))
+        await desk.until("done")
+        assert "another file of this name" not in (await desk.browser.get("/live")).text
+        await desk.add(("班表.pdf", pdf(seed=2)))
+        await desk.until("done", "done")
+        await desk.add(("班表.pdf", pdf(seed=2)), ("又.pdf", pdf(seed=1)))
+        await desk.until("done", "done", "same", "same")
+        page = (await desk.browser.get("/live")).text
+    assert page.count("Drive keeps another file of this name beside it") == 1
+    assert "</time>, under the same name. It was not sent again." in page
+    assert "</time>, as “班表.pdf”. It was not sent again." in page
+    assert [file["name"] for file in await files(google)] == ["班表.pdf"] * 2
+
+
+async def test_whoever_answers_late_is_asleep_and_is_asked_again() -> None:
+    """A host holds requests until what is behind it is up. In earnest that is 90 s (WAKING_SECONDS)
+    at a time."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until whoever asks has left
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        cloud = Cloud(f"http://localhost:{port}", patience=0.2)
+        with pytest.raises(TransientFault) as late:
+            await asyncio.to_thread(cloud.status, PAIRING)
+    assert wait_for(late.value, 1, 0.0).why == "asleep"
