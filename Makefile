@@ -26,7 +26,7 @@ help:
 	@echo "make texts   bring the catalogues of translations up to date with the code"
 	@echo "make api-docs    write docs/api.md anew, from the description that the program serves of itself"
 	@echo "make pictures    take anew the README's picture of the settings page, and docs/desktop.md's (needs Chromium)"
-	@echo "make desktop-wheel   what staff install, the desktop's page alone, into dist/ (docs/desktop.md)"
+	@echo "make desktop-wheel   what staff install, the desktop's page alone, into dist/ (docs/desktop-setup.md)"
 	@echo "make lock    renew the requirements files (needs uv)"
 
 # Where the Python that an environment was made with has gone (a newer system), it is made anew.

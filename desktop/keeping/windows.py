@@ -1,7 +1,8 @@
 """Private on Windows: by access lists for the account's own SID, and the key by DPAPI.
 
-What stands here has run against a stand-in alone (tests/desktop/test_windows.py): docs/desktop.md
-says so. Nothing that only a Unix has is imported, here or by what else a desktop runs.
+What stands here has run against a stand-in alone (tests/desktop/on_windows.py), which
+docs/desktop-setup.md says. Nothing that only a Unix has is imported, here or by what else a desktop
+runs.
 """
 
 from __future__ import annotations

@@ -131,6 +131,7 @@ SCENES: Final[Mapping[str, Scene]] = {
             *_PAST,
         )
     ),
+    "beginning": Scene((File("11 月月報.pdf", 48.2, sent=0.0), *_PAST)),
     "done": Scene((*_DONE, *_PAST)),
     "asleep": Scene(
         (

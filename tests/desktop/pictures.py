@@ -63,7 +63,7 @@ async def main() -> None:
 
 async def _keep(page: Page, name: str, part: str) -> None:
     if name == "pair":
-        await page.get_by_label("地址").fill(CLOUD)
+        await page.get_by_label("網址").fill(CLOUD)
         await page.get_by_label("配對碼").fill("KTRW-PHXM")
         await page.get_by_label("配對碼").blur()
     await page.wait_for_load_state("networkidle")

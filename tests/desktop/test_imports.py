@@ -36,5 +36,5 @@ def test_the_desktop_imports_nothing_of_the_cloud() -> None:
 
 
 def test_a_windows_machine_runs_it(tmp_path: Path) -> None:
-    """As far as a stand-in for Windows' calls can tell; docs/desktop.md says so."""
+    """As far as a stand-in for Windows' calls can tell; docs/desktop-setup.md says so."""
     assert run("-m", "tests.desktop.on_windows", str(tmp_path / "desk")) == "kept"

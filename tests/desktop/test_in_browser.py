@@ -66,7 +66,7 @@ async def test_pdfs_are_uploaded_from_the_page(
         await page.goto(desk.started.entering.path.as_uri())
         await page.get_by_role("button", name="開啟").click()
         await look_at(page, "pair")
-        await page.get_by_label("地址").fill(web.url)
+        await page.get_by_label("網址").fill(web.url)
         await page.get_by_label("配對碼").fill("KTRW-PHXN")
         await page.get_by_role("button", name="配對").click()
         await expect(page.get_by_role("alert")).to_contain_text("這組配對碼不對")
