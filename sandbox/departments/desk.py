@@ -45,7 +45,9 @@ class Desk:
         self.log = folder.with_name(f"{folder.name}.log")
         """What its process says, all of it."""
         self._product = product
-        self._settings = {**settings, "HOME": str(folder), "DESKTOP_CLOUD_URL": office.url}
+        # Nothing of whoever runs the sandbox is read or touched.
+        at_home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / ".config")}
+        self._settings = {**settings, **at_home, "DESKTOP_CLOUD_URL": office.url}
         self._folder = folder / _FOLDER
         self._way_in = self._folder / "open.html"
         self._port = _FIRST_PORT

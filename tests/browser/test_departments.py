@@ -155,6 +155,40 @@ def test_an_administrator_authorises_and_revokes(
         someone.revoke()
 
 
+@pytest.mark.encryption("on")
+@pytest.mark.one_way
+def test_a_desktop_page_is_paired_and_opened_by_the_sandboxs_pages(
+    browser: Browser, tmp_path: Path, key: str
+) -> None:
+    """Twice, as its link serves once; and a cloud that sleeps ends with the rest."""
+    with (
+        make_run(tmp_path, None, key, departments=True) as running,
+        person(browser, "departments-desktop", viewport=DESKTOP, locale="zh-TW") as visit,
+    ):
+        page = visit.chat
+        page.goto(f"{running.url}/sandbox/control")
+        desktop = page.locator("#desktop")
+        expect(desktop).to_contain_text("not paired yet")
+        desktop.get_by_role("button", name="Pair it with a new code of 淡海").click()
+        expect(desktop).to_contain_text("which is spent")
+        expect(page.locator("#desktop-state")).to_contain_text("· paired")
+        visit.picture("panel")
+        desktop.get_by_role("link", name="Open it").click()
+        for _ in range(2):
+            visit.picture("sandboxs-page")
+            page.get_by_role("button", name="Open the page").click()
+            page.get_by_role("button", name="開啟").click()
+            expect(page.get_by_label("淡海")).to_be_checked()
+            page.goto(f"{running.url}/desktop")
+        page.get_by_role("button", name="Switch the computer off").click()
+        expect(page.locator("main")).to_contain_text("It is switched off, and is paired.")
+        page.goto(f"{running.url}/sandbox/control")
+        desktop.get_by_role("button", name="Switch the computer on").click()
+        expect(desktop).to_contain_text("Runs at http://localhost:")
+        page.get_by_role("button", name="Let the cloud sleep").click()
+        page.get_by_role("button", name="Wake the cloud").wait_for()
+
+
 @pytest.mark.one_way
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
