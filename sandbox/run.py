@@ -62,7 +62,7 @@ _WITH_WEB: Final = """
   Then open the desktop page, pair it with a new code of 淡海, and drop a PDF into it.
 """
 _COMMANDS: Final = """
-  Commands work on it, too: drivekeeper {example} --env-file {file}
+  Commands work on it, too: {typed} {example} --env-file {file}
 """
 _TO_STOP: Final = """
   Ctrl-C stops it. With a .env (see .env.example) `make run` talks to the real Telegram and Google.
@@ -147,7 +147,7 @@ async def run_sandbox(
             return 0
         write_env_file(settings := folder / _SETTINGS, of_bot)
         example = "sheets list" if of_web else "tokens list"
-        also = _COMMANDS.format(example=example, file=settings)
+        also = _COMMANDS.format(typed=product.typed, example=example, file=settings)
         print(welcome, _WITH_BOT, _WITH_WEB if of_web else "", also, _TO_STOP, sep="")
         sys.stdout.flush()
         commands = [product.bot(of_bot, is_alone=of_web is not None)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 _COMMAND_SECONDS: Final = 60
+_NAME: Final = "drivekeeper"
 
 
 class CommandFailed(Exception):
@@ -66,6 +69,13 @@ class Product:
     """From the settings that a process is given to all of its environment."""
     environment_alone: Callable[[Mapping[str, str]], dict[str, str]]
     """The same, where no other setting of ours is to be in it."""
+
+    @property
+    def typed(self) -> str:
+        """How its commands are typed here: a checkout's are on nobody's path."""
+        beside = Path(self.line[0]).with_name(_NAME)
+        is_hidden = shutil.which(_NAME) is None and beside.exists()
+        return os.path.relpath(beside) if is_hidden else _NAME
 
     # No .env, which would mix real settings in.
 

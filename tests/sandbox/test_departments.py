@@ -13,7 +13,7 @@ import aiohttp
 import httpx
 import pytest
 
-from sandbox.departments.commands import Command, CommandFailed, run_together
+from sandbox.departments.commands import Command, CommandFailed, Product, run_together
 from sandbox.departments.spreadsheets import note
 from sandbox.server import Sandbox, SandboxConfig
 from tests.browser.kit import make_run
@@ -126,6 +126,20 @@ def test_a_database_that_is_away_is_back_with_all_that_was_in_it(tmp_path: Path)
             assert httpx.get(link, timeout=30).status_code == 200
             found = browser.post("/sandbox/control/departments/sweep").json()
             assert (found["seen"], found["ended_by"]) == (0, None)
+
+
+def test_commands_are_shown_as_they_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = tmp_path / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    (commands / "drivekeeper").touch(0o700)
+    product = Product([str(commands / "python")], dict, dict)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert product.typed == ".venv/bin/drivekeeper"
+    monkeypatch.setenv("PATH", str(commands))
+    assert product.typed == "drivekeeper"
 
 
 @pytest.mark.parametrize(("now", "is_night"), [(12, False), (22, True), (6, True), (7, False)])
