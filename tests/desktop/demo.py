@@ -171,7 +171,11 @@ class _Sender(Sender):
 
     def __init__(self, route: Route, files: Sequence[File]) -> None:
         super().__init__(route)
-        self._live = {file.record.id: live for file in files if (live := file.live) is not None}
+        self._files = {file.record.id: file for file in files}
+
+    def live(self, id: str) -> Live | None:
+        """The same whenever it is asked."""
+        return self._files[id].live if id in self._files else None
 
 
 class _Standings(Standings):

@@ -25,7 +25,7 @@ LARGEST: Final = 60_000
 _FILES: Final = "section:has(.files)"
 TAKEN: Final = {
     "pair": "main .card",
-    "empty": "body",
+    "empty": "main",
     "uploading": _FILES,
     "done": "main > [data-live=files]",
     "asleep": "main > [data-live=news]",
@@ -51,7 +51,7 @@ async def main() -> None:
                 device_scale_factor=1.5,
             )
             with tempfile.TemporaryDirectory() as folder:
-                async with shown(Path(folder) / "desk", SCENES[name], 8000) as entering:
+                async with shown(Path(folder) / "desk", SCENES[name]) as entering:
                     page = await context.new_page()
                     await page.goto(entering.path.as_uri())
                     await page.get_by_role("button", name="開啟").click()
@@ -66,8 +66,8 @@ async def _keep(page: Page, name: str, part: str) -> None:
         await page.get_by_label("網址").fill(CLOUD)
         await page.get_by_label("配對碼").fill("KTRW-PHXM")
         await page.get_by_label("配對碼").blur()
-    await page.wait_for_load_state("networkidle")
-    taken = await page.locator(part).first.screenshot()
+    await page.wait_for_load_state("load")
+    taken = await page.locator(part).first.screenshot(animations="disabled")
     path = FOLDER / f"{name}.webp"
     Image.open(io.BytesIO(taken)).convert("RGB").save(path, lossless=True, method=6)
     if path.stat().st_size > LARGEST:
