@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from desktop.gate.entering import ENTER, Entering
@@ -102,7 +103,8 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
 
     @app.post("/files")
     async def add(request: Request) -> Response:
-        receiver = Receiver(shelf, {one.department for one in credentials.pairings}, sender.wake)
+        departments = [one.department for one in credentials.pairings]
+        receiver = Receiver(shelf, departments, sender.wake)
         try:
             reader = FormReader(request.headers.get("Content-Type", ""), receiver)
             async for piece in request.stream():
@@ -116,7 +118,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         finally:
             await asyncio.to_thread(receiver.give_up)
         answer = _back()
-        if reader.department:
+        if reader.department in departments:
             answer.set_cookie(_CHOSEN, reader.department, httponly=True, samesite="strict")
         return answer
 
@@ -146,6 +148,10 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         if record is None or record.state != "lost":
             return refusal(request, 404, "not_found")
         return FileResponse(shelf.content(id), media_type="application/pdf", filename=record.name)
+
+    @app.exception_handler(ClientDisconnect)
+    async def broken_off(request: Request, gone: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # for nobody: a tab was closed
 
     @app.exception_handler(HTTPException)
     async def not_found(request: Request, refused: HTTPException) -> Response:

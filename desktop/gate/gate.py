@@ -6,7 +6,6 @@ rebinding), and by forms. See syncthing's api_csrf.go and jupyter_server's ident
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 import structlog
@@ -75,7 +74,9 @@ class Gate:
                 return self._deny(scope, 415, "wrong_type")
         if path == ENTER or (path.startswith(_STATIC) and scope["method"] in _READ):
             return None
-        if not self._entering.is_in(cookie_of(headers, self._entering.cookie)):
+        # Other programs of this machine set cookies for it, too, some that no SimpleCookie takes.
+        cookies = Request(scope).cookies
+        if not self._entering.is_in(cookies.get(self._entering.cookie, "")):
             return self._deny(scope, 403, "not_signed_in")
         return None
 
@@ -83,14 +84,3 @@ class Gate:
     def _deny(scope: Scope, status: int, code: str) -> Response:
         _log.warning("access_denied", result=code)
         return refusal(Request(scope), status, code)
-
-
-def cookie_of(headers: Headers, name: str) -> str:
-    """What a cookie holds; "": there is none."""
-    for line in headers.getlist("Cookie"):
-        try:
-            if (found := SimpleCookie(line).get(name)) is not None:
-                return found.value
-        except CookieError:
-            continue
-    return ""

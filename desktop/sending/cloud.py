@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from desktop.keeping.credentials import AccessToken, Pairing
 from desktop.queue.records import Record
 from drive.connection import Http
 from drive.errors import retry_after, translating_errors
+from drive.resources import link_of
 from drive.uploading.stopping import StopSignal
 from security.errors import CustodyError, TransientFault
 from security.google import answers
@@ -26,6 +28,8 @@ WAKING_SECONDS: Final = 90
 """A host that sleeps takes a minute to answer."""
 _PROBLEM: Final = "application/problem+json"
 _MIME: Final = "application/pdf"
+_KEY: Final = re.compile(r"dkc_[!-~]{1,500}")
+_SLUG: Final = re.compile(r"[a-z0-9]{1,64}")
 
 
 class CloudRefused(CustodyError):
@@ -98,7 +102,9 @@ class Cloud:
             key=SecretStr(answers.text(told, "key")),
             may=tuple(str(one) for one in may) if isinstance(may, list) else ("upload",),
         )
-        if not pairing.key.get_secret_value() or not pairing.department:
+        if not _KEY.fullmatch(pairing.key.get_secret_value()):
+            raise _unreadable()
+        if not _SLUG.fullmatch(pairing.department):
             raise _unreadable()
         return pairing
 
@@ -117,12 +123,14 @@ class Cloud:
         if record.file_id:  # begun before: by another key of this computer, perhaps
             file["file_id"] = record.file_id
         path = f"/api/google/upload-sessions?{_of(pairing)}"
-        return _handed(self._ask("POST", path, file, key=pairing.key, upload=record.id))
+        return handed_by(
+            self.address, self._ask("POST", path, file, key=pairing.key, upload=record.id)
+        )
 
     def state(self, pairing: Pairing, record: Record) -> Handed:
         """How an upload stands by now."""
         path = f"/api/google/upload-sessions?{_of(pairing)}"
-        return _handed(self._ask("GET", path, key=pairing.key, upload=record.id))
+        return handed_by(self.address, self._ask("GET", path, key=pairing.key, upload=record.id))
 
     def token(self, pairing: Pairing, rejected: str | None) -> AccessToken:
         """A token for the department's Drive.
@@ -191,14 +199,28 @@ def _of(pairing: Pairing) -> str:
     return f"department={quote(pairing.department, safe='')}"
 
 
-def _handed(told: dict[str, Any]) -> Handed:
-    session = answers.text(told, "session_url")
+def handed_by(cloud: str, told: dict[str, Any]) -> Handed:
+    """What the cloud at this address tells of an upload.
+
+    Raises:
+        TransientFault: that is nothing to be followed.
+    """
+    session, link = answers.text(told, "session_url"), answers.text(told, "link")
     state, file_id = answers.text(told, "state"), answers.text(told, "file_id")
-    if not state or not file_id:
+    if not state or not file_id or (session and not _may_send_to(session, cloud)):
         raise _unreadable()
-    return Handed(
-        state, file_id, SecretStr(session) if session else None, answers.text(told, "link")
-    )
+    if link:
+        link = link_of({"webViewLink": link, "id": file_id})
+    return Handed(state, file_id, SecretStr(session) if session else None, link)
+
+
+def _may_send_to(session: str, cloud: str) -> bool:
+    """Unencrypted to nobody but this machine, and there only where the cloud is here as well."""
+    try:
+        whose = address_of(session)
+    except WrongAddress:
+        return False
+    return whose.startswith("https:") or cloud.startswith("http:")
 
 
 def _unreadable(seconds: float | None = None) -> TransientFault:

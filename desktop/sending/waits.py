@@ -32,6 +32,8 @@ Why = Literal[
 ]
 _FIRST_SECONDS: Final = 2.0
 _LONGEST_SECONDS: Final = 60.0
+_LONGEST_ASKED_SECONDS: Final = 3600.0
+"""Some proxies ask for a day, and nobody would know why nothing moves."""
 _SECONDS: Final[dict[Why, float]] = {
     "consent": 30.0,
     "key": 120.0,
@@ -73,8 +75,10 @@ def wait_for(fault: CustodyError, attempt: int, now: float) -> Wait:
     seconds = _SECONDS.get(why)
     if seconds is None:
         seconds = jittered(min(_FIRST_SECONDS * 2 ** min(attempt - 1, 10), _LONGEST_SECONDS))
-    asked = getattr(fault, "retry_after", None)
-    return Wait(why, now + max(seconds if why != "limit" or asked is None else 0, asked or 0))
+    asked = min(getattr(fault, "retry_after", None) or 0.0, _LONGEST_ASKED_SECONDS)
+    if why == "limit" and asked:
+        seconds = _FIRST_SECONDS
+    return Wait(why, now + max(seconds, asked))
 
 
 def _why(fault: CustodyError) -> Why:

@@ -1,0 +1,155 @@
+"""What a cloud, a proxy or a neighbour may answer that is no good: nothing of it is followed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desktop.sending.cloud import handed_by
+from desktop.sending.waits import wait_for
+from security.errors import TransientFault
+from tests.desktop.kit import pdf, running_desktop
+from tests.desktop.test_keeping import PAIRING
+from tests.journeys import until
+
+FILE_ID = "1" * 33
+PAIRED = {"client": {"department": "tanhae", "label": "1", "may": ["upload"]}, "key": "dkc_x"}
+
+
+@asynccontextmanager
+async def cloud_that_says(**answers: Any) -> AsyncIterator[str]:
+    """One that answers by the last part of the path, always the same; its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().partition("?")[0]
+        body = json.dumps(answers.get(path.rpartition("/")[2].replace("-", "_"), {})).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "data:text/html,x", "https://a@b/", "x" * 9000]
+)
+async def test_a_link_is_one_that_leads_to_a_page(tmp_path: Path, link: str) -> None:
+    """Whatever the cloud says: people press it, and pass it on."""
+    done = {"state": "complete", "file_id": FILE_ID, "link": link}
+    async with (
+        cloud_that_says(pair=PAIRED, upload_sessions=done) as address,
+        running_desktop(tmp_path) as desk,
+    ):
+        assert (await desk.pair(address, "AAAA-AAAA")).status_code == 303
+        await desk.add(("甲.pdf", pdf()))
+        [record] = await desk.until("done")
+    assert record.link == f"https://drive.google.com/open?id={FILE_ID}"
+
+
+@pytest.mark.parametrize(
+    ("address", "session", "is_taken"),
+    [
+        ("https://cloud.example.org", "https://www.googleapis.com/upload?id=1", True),
+        ("https://cloud.example.org", "http://printer.example.org/", False),
+        ("https://cloud.example.org", "http://localhost:631/", False),
+        ("https://cloud.example.org", "https://[x/", False),
+        ("https://cloud.example.org", "file:///etc/passwd", False),
+        ("http://localhost:8080", "http://localhost:9000/upload?id=1", True),
+        ("http://localhost:8080", "http://printer.example.org/", False),
+    ],
+)
+def test_bytes_go_nowhere_unencrypted(address: str, session: str, is_taken: bool) -> None:
+    """Nor to a program of this machine, but where the cloud is one."""
+    told = {"state": "waiting", "file_id": FILE_ID, "session_url": session}
+    if is_taken:
+        handed = handed_by(address, told)
+        assert handed.session is not None
+        assert handed.session.get_secret_value() == session
+    else:
+        with pytest.raises(TransientFault):
+            handed_by(address, told)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client": {"department": "淡海\r\n", "label": "1"}, "key": "dkc_x"},
+        {"client": {"department": "../x", "label": "1"}, "key": "dkc_x"},
+        {"client": {"department": "tanhae", "label": "1"}, "key": "1//0refresh"},
+        {"client": {"department": "tanhae", "label": "1"}, "key": "dkc_x\r\nX: y"},
+        {"client": "tanhae", "key": "dkc_x"},
+        {"client": {"department": 7}, "key": ["dkc_x"]},
+        [],
+    ],
+)
+async def test_a_pairing_that_is_none_is_not_kept(tmp_path: Path, wrong: Any) -> None:
+    async with cloud_that_says(pair=wrong) as address, running_desktop(tmp_path) as desk:
+        answer = await desk.pair(address, "AAAA-AAAA")
+        assert (answer.status_code, "Nobody answers there" in answer.text) == (400, True)
+        assert desk.services.credentials.pairings == ()
+
+
+async def test_a_choice_of_none_is_not_remembered(tmp_path: Path) -> None:
+    """A department that this computer has no key for: the file goes to the one it has."""
+    async with running_desktop(tmp_path) as desk:
+        desk.services.credentials.keep(PAIRING.model_copy(update={"cloud": "http://127.0.0.1:9"}))
+        answer = await desk.add(("甲.pdf", pdf()), department="淡水")
+        assert (answer.status_code, answer.headers.get("Set-Cookie")) == (303, None)
+        assert [record.department for record in desk.records] == ["tanhae"]
+
+
+@pytest.mark.parametrize("seconds", [1e9, 86_400.0])
+def test_nobody_has_a_file_wait_for_years(seconds: float) -> None:
+    """A proxy's Retry-After is believed for an hour."""
+    fault = TransientFault("busy", retry_after=seconds)
+    assert wait_for(fault, 1, now=0.0).until == 3600
+
+
+@pytest.mark.parametrize(("asked", "least"), [(0.0, 600), (0.5, 2), (30.0, 30), (None, 600)])
+def test_who_is_told_to_wait_for_nothing_does_not_ask_without_end(
+    asked: float | None, least: float
+) -> None:
+    fault = TransientFault("busy", code="rate_limited", retry_after=asked)
+    assert wait_for(fault, 1, now=0.0).until == least
+
+
+async def test_a_cookie_of_another_program_hides_none_of_ours(tmp_path: Path) -> None:
+    """All ports of this machine share them, and some hold what Python cannot parse."""
+    async with running_desktop(tmp_path) as desk:
+        name = f"drivekeeper-desktop-{desk.started.port}"
+        value = desk.browser.cookies[name]
+        for others in ('prefs={"a": "b"}; ', "a=b=c; ,; ", "x[y]=1; "):
+            cookie = f"{others}{name}={value}"
+            answer = await desk.browser.get("/", headers={"Cookie": cookie})
+            assert answer.status_code == 200
+
+
+async def test_a_browser_that_breaks_off_is_no_fault(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A tab is closed while a file is dropped: nothing of it stays, and nothing is said of it."""
+    async with running_desktop(tmp_path) as desk:
+        port = desk.started.port
+        cookie = f"drivekeeper-desktop-{port}={desk.browser.cookies[f'drivekeeper-desktop-{port}']}"
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = (
+            f"POST /files HTTP/1.1\r\nHost: localhost:{port}\r\nSec-Fetch-Site: same-origin\r\n"
+            f"Cookie: {cookie}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            "Content-Length: 100000\r\n\r\n--x\r\n"
+            'Content-Disposition: form-data; name="files"; filename="a.pdf"\r\n\r\n%PDF-1.7 half'
+        )
+        writer.write(head.encode())
+        queue = tmp_path / "queue"
+        await until(lambda: bool(list(queue.glob("*.pdf"))))
+        writer.close()
+        await until(lambda: not list(queue.glob("*.pdf")))
+        assert desk.records == []
+    assert "raceback" not in capfd.readouterr().err
