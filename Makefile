@@ -75,7 +75,7 @@ test-rest: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not load" --ways=rest -n $(WORKERS) --dist worksteal -q
 # The pages, in every state, language, width and theme; screenshots in test-artifacts/browser/pages/.
 test-web: $(VENV)/.dev
-	$(BIN)/python -m pytest --ways=on -n $(or $(shell nproc 2>/dev/null),2) -q tests/pages tests/console tests/browser/test_pages.py tests/browser/test_console.py tests/browser/test_departments.py tests/web/test_in_browser.py tests/web/test_console_in_browser.py
+	$(BIN)/python -m pytest --ways=on -n $(or $(shell nproc 2>/dev/null),2) -q tests/pages tests/console tests/browser/test_pages.py tests/browser/test_console.py tests/browser/test_departments.py tests/web/test_in_browser.py tests/web/test_console_in_browser.py tests/desktop/test_every_state.py tests/desktop/test_in_browser.py
 load-test: $(VENV)/.dev
 	$(BIN)/python -m pytest -m load -q -s tests/test_load.py tests/test_many_uploads.py tests/test_large_file.py tests/test_sweep_load.py
 # In earnest, a quarter of an hour: SOAK="--pace 1"; a night: SOAK="--pace 1 --uploads 100000".

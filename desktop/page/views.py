@@ -97,11 +97,11 @@ def page_of(services: Services, texts: Texts) -> Page:
     shown = [one for one in records if one.state != "done" or one.ended_at >= services.began_at]
     files = [_file(one, services, names, texts, now, mono, _earlier(one, records)) for one in shown]
     lives = [live for one in shown if (live := services.sender.live(one.id)) is not None]
-    whys = {
-        record.department: live.wait.why
+    waits = [
+        (record.department, live.wait.why)
         for record in shown
         if (live := services.sender.live(record.id)) is not None and live.wait is not None
-    }
+    ]
     asleep = [
         mono - live.since
         for live in lives
@@ -110,7 +110,8 @@ def page_of(services: Services, texts: Texts) -> Page:
     ]
     by_sign = [file.said.sign for file in files]
     busy = by_sign.count("busy")
-    without_consent = {slug for slug, why in whys.items() if why == "consent"}
+    without_consent = {slug: names.get(slug, slug) for slug, why in waits if why == "consent"}
+    stopped = {slug: names.get(slug, slug) for slug, why in waits if why in ("key", "unpaired")}
     choices = [_choice(one, services, without_consent) for one in services.credentials.pairings]
     is_moving = any(one.state == "queued" for one in records)
     return Page(
@@ -122,8 +123,8 @@ def page_of(services: Services, texts: Texts) -> Page:
         waiting=sum(one.state == "queued" for one in shown) - busy,
         faulty=sum(one.state in ("refused", "lost") for one in shown),
         asleep_seconds=int(max(asleep)) if asleep else None,
-        without_consent=[names.get(slug, slug) for slug in whys if slug in without_consent],
-        stopped=[names.get(slug, slug) for slug, why in whys.items() if why in ("key", "unpaired")],
+        without_consent=list(without_consent.values()),
+        stopped=list(stopped.values()),
         open_files=sum(one.state in ("queued", "lost") for one in records),
         every=1 if is_moving or "" in [one.standing for one in choices] else 10,
     )

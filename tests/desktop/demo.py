@@ -17,6 +17,7 @@ from desktop.keeping.credentials import DesktopCredentialManager, Pairing
 from desktop.keeping.system import this_system
 from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
+from desktop.receiving.pdf import Fault
 from desktop.sending.route import Route
 from desktop.sending.sender import Live, Sender
 from desktop.sending.sources import QueuedContent
@@ -27,6 +28,7 @@ from desktop.serving import listen, serving
 from drive.api import DriveApi
 from security.google.network import DIRECT
 from tests.desktop.kit import pdf
+from tests.journeys import md5_of
 from tests.pages.clock import NOW
 
 CLOUD: Final = "https://drive.example.com"
@@ -51,11 +53,13 @@ class File:
     """It waits."""
     for_seconds: float = 0.5
     department: str = "tanhae"
+    content: str = ""
+    """Another's name, where it is of the same content."""
 
     @property
     def record(self) -> Record:
         """As the queue keeps it."""
-        digits = self.name.encode().hex()[:32].ljust(32, "0")
+        digits = md5_of(f"{self.name} {self.hours_ago}".encode())
         done = self.state in ("done", "same")
         return Record.model_validate(
             {
@@ -63,7 +67,7 @@ class File:
                 "department": self.department if self.state != "lost" else "",
                 "name": self.name,
                 "size": int(self.mib * _MIB),
-                "md5": digits,
+                "md5": md5_of((self.content or f"{self.name} {self.hours_ago}").encode()),
                 "state": self.state,
                 "because": self.because,
                 "added_at": NOW - self.hours_ago * _HOUR,
@@ -81,7 +85,7 @@ class File:
         live = Live(size, mono - self.for_seconds)
         if self.why is not None:
             live.wait = Wait(self.why, mono + 20)
-        elif self.sent:
+        if self.sent:
             live.progress.confirm(int(self.sent * size))
             live.content = cast("QueuedContent", _Read(int(self.sent * size)))
         return live
@@ -114,6 +118,9 @@ _PAST: Final = (
     File("車輛檢修紀錄.pdf", 8.7, "done", hours_ago=22),
     File("安坑線巡檢表.pdf", 1.2, "done", hours_ago=23, department="anping"),
 )
+_LONG: Final = "淡海輕軌運務中心行車控制室_" * 7 + "_AVeryLongNameWithoutAnyBlankInIt" * 3 + ".pdf"
+_INJECTED: Final = "<b onclick=x>'\"&amp;{{7*7}}{0}.pdf"
+REFUSED: Final = (*get_args(Fault), "gone", "unsure")
 _DONE: Final = (
     File("12 月班表公告.pdf", 0.8, "done"),
     File("11 月請假單.pdf", 1.9, "done"),
@@ -149,6 +156,31 @@ SCENES: Final[Mapping[str, Scene]] = {
             File("12 月班表公告.pdf", 0.8, "same"),
             *_PAST,
         )
+    ),
+    "waits": Scene(tuple(File(f"{why}.pdf", sent=0.4, why=why) for why in get_args(Why))),
+    "refused": Scene(
+        (
+            *(File(f"{because}.pdf", 2, "refused", because) for because in REFUSED),
+            File("3f9c21d0.pdf", 1.9, "lost"),
+            File("另一個名字.pdf", 1, "same", content="班表"),
+            File("班表公告.pdf", 1, "same", content="班表"),
+            File("沒有紀錄了.pdf", 1, "same"),
+            File("班表公告.pdf", 1, "done", hours_ago=26, content="班表"),
+        )
+    ),
+    "names": Scene((File("班表.pdf", 1, "done"), File("班表.pdf", 1, "done", hours_ago=26))),
+    "long": Scene(
+        (
+            File(_LONG, 12, "done"),
+            File(f"1{_LONG}", 199, sent=0.004),
+            File(f"2{_LONG}", 199, why="quota"),
+            File(f"3{_LONG}", 12, "same", content="4"),
+            File(f"4{_LONG}", 12, "done", hours_ago=26, content="4"),
+            File(_LONG, 12, "done", hours_ago=27),
+            File(_INJECTED, why="unpaired", department="anping"),
+            File(_INJECTED, state="done", hours_ago=1),
+        ),
+        paired=(("tanhae", _LONG[:60]), ("anping", "A" * 80)),
     ),
     "disk": Scene((File("11 月月報.pdf", 48.2, "refused", "disk"),)),
     "gone": Scene((File("11 月月報.pdf", 48.2, "refused", "gone"),)),
