@@ -6,6 +6,7 @@ when the command is run (`commands/later.py`), and what the two below need, insi
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -322,6 +323,8 @@ def version() -> None:
 def main() -> None:
     """The entry point. What breaks before a command has set up its own logs is redacted, too."""
     sys.excepthook = _redacted
+    if sys.stderr is None:  # without a console, as Windows' menu starts it: pythonw.exe
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for good
     try:
         get_command(app)()  # `app()` would bring back an excepthook that prints exceptions' texts
     except ModuleNotFoundError as error:

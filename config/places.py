@@ -27,6 +27,17 @@ def has_screen() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
+def language_tag() -> str:
+    """The language that this account's programs speak, such as zh_TW; "": nobody has said."""
+    if sys.platform == "win32":
+        import ctypes
+        import locale
+
+        return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage(), "")
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next(filter(None, names), "").partition(".")[0]
+
+
 def _named(name: str) -> Path | None:
     path = Path(os.environ.get(name, ""))
     return path if path.is_absolute() else None  # the specification: others are to be ignored

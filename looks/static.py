@@ -14,7 +14,7 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import Response
 
-_COMMON: Final = Path(__file__).parent / "static"
+COMMON: Final = Path(__file__).parent / "static"
 _KINDS: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 """A year, which is as long as there is: RFC 9111 and RFC 8246."""
@@ -36,7 +36,7 @@ class StaticFiles:
             own: the front's folder. They are read here, once.
         """
         self._files: dict[str, _File] = {}
-        for path in (*sorted(_COMMON.iterdir()), *sorted(own.iterdir())):
+        for path in (*sorted(COMMON.iterdir()), *sorted(own.iterdir())):
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()[:16]
             self._files[path.name] = _File(content, digest, _KINDS[path.suffix])

@@ -77,6 +77,7 @@ SOCKS: Final = {"HTTPS_PROXY": "socks5://MARK:MARK@MARK"}
 NO_FOLDER: Final = {"USER_DATA_DIR": "/dev/null/MARK"}
 TOO_LONG: Final = {"USER_DATA_DIR": f"MARK{'x' * 300}"}
 
+NO_MENU: Final = {"XDG_DATA_HOME": "/dev/null/menu"}
 SHEETS: Final = {
     "SHEETS_FILE": "ROSTERFILE",
     "TANHAE_GOOGLE_SERVICE_ACCOUNT_JSON": "READER",
@@ -124,6 +125,14 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("clients unblock {blocked}", 0, "active"),
         Case("clients unblock {computer}", 1, "not blocked"),
         Case("clients unblock {ann_id}", 2, "no such computer"),
+    ),
+    "desktop install": (
+        Case("desktop install", 0, "is in the start menu"),
+        Case("desktop install", 3, "was not changed", settings=NO_MENU),
+    ),
+    "desktop uninstall": (
+        Case("desktop uninstall", 0, "was not in the start menu"),
+        Case("desktop uninstall", 3, "was not changed", settings=NO_MENU),
     ),
     "console-link": (
         Case("console-link", 0, "/console/enter/", settings=SERVED),

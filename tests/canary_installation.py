@@ -280,7 +280,8 @@ class Installation:
         shutil.copytree(self.folders[kind], folder)
         folder.chmod(0o700)
         keys = ",".join(map(secret, (self.newest, self.old))) if kind == "encrypted" else ""
-        own = {"USER_DATA_DIR": str(folder), "TOKEN_ENCRYPTION_KEY": keys}
+        menu = str(self._root / str(self.houses) / "menu")
+        own = {"USER_DATA_DIR": str(folder), "TOKEN_ENCRYPTION_KEY": keys, "XDG_DATA_HOME": menu}
         self.around.do(self.around.google.clear_faults())
         return House(self, app, folder, {**self.settings, **own})
 
@@ -405,7 +406,7 @@ class House:
 def options_of(app: typer.Typer, line: str) -> set[str]:
     """What the command of this line may be given."""
     commands, words = commands_of(app), line.split()
-    command = commands.get(words[0]) or commands[" ".join(words[:2])]
+    command = commands.get(" ".join(words[:2])) or commands[words[0]]
     return {name for parameter in command.params for name in parameter.opts}
 
 
@@ -413,11 +414,13 @@ _command = cache(get_command)
 
 
 @cache
-def commands_of(app: typer.Typer) -> dict[str, TyperCommand]:
+def commands_of(app: typer.Typer) -> dict[str, TyperCommand | TyperGroup]:
     """Every command there is, hidden ones too, by how it is called."""
 
-    def walk(command: object, path: str) -> Iterator[tuple[str, TyperCommand]]:
+    def walk(command: object, path: str) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
         if isinstance(command, TyperGroup):
+            if command.invoke_without_command and path:
+                yield path, command
             for name, inner in command.commands.items():
                 yield from walk(inner, f"{path} {name}".strip())
         elif isinstance(command, TyperCommand):

@@ -10,6 +10,8 @@ import pytest
 PACKAGES: Final = {
     "chromium": "chromium",
     "curl": "curl",
+    "desktop-file-validate": "desktop-file-utils",
+    "gio": "libglib2.0-bin",
     "git": "git",
     "mariadb-dump": "mariadb-server",
     "mariadbd": "mariadb-server",

@@ -53,7 +53,9 @@ ALLOWED = {
     ("commands/at_work.py", "processes"),
     ("commands/starting/process.py", "processes"),
     ("commands/starting/desktop.py", "processes"),
+    ("commands/starting/menu.py", "processes"),
     ("processes/desktop/running.py", "desktop"),
+    ("processes/desktop/menu.py", "desktop"),
 }
 """They are the commands' composition root."""
 SERVICES = {

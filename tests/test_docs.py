@@ -223,7 +223,7 @@ def _unknown_commands(text: str) -> Iterator[str]:
     for first, second, rest in re.findall(
         r"\bdrivekeeper ([a-z][a-z-]*)\b(?: ([a-z]+)\b)?(.*)", code
     ):
-        name = first if first in commands else f"{first} {second}"
+        name = both if (both := f"{first} {second}") in commands else first
         parameters = commands[name].params if name in commands else []
         options = {option for p in parameters for option in (*p.opts, *p.secondary_opts)}
         if name not in commands or not set(re.findall(r"--[a-z-]+", rest)) <= options | {"--help"}:
@@ -375,8 +375,8 @@ def _commands() -> dict[str, typer.core.TyperCommand]:
     waiting = [("", typer.main.get_command(app))]
     for path, command in waiting:
         inside = getattr(command, "commands", None)
-        if inside is None:
+        if inside is None or getattr(command, "invoke_without_command", False):
             found[path.strip()] = cast("typer.core.TyperCommand", command)
-        else:
+        if inside is not None:
             waiting += [(f"{path} {name}", below) for name, below in inside.items()]
     return found

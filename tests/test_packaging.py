@@ -43,7 +43,7 @@ PACKAGES = (
     "sandbox",
 )
 SYSTEMD = shutil.which("systemd-analyze")
-DATA = (".po", ".html", ".css", ".js", ".svg", ".json")
+DATA = (".po", ".html", ".css", ".js", ".svg", ".ico", ".json")
 
 
 def instructions() -> list[tuple[str, str]]:

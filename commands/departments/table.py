@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
 from commands.later import add_later
+from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.sheets import table as sheets
 
 PANEL: Final = "Departments"
@@ -14,12 +15,20 @@ PANEL: Final = "Departments"
 
 def add_to(app: typer.Typer) -> None:
     """Add them to the program's."""
+    desktop = typer.Typer(invoke_without_command=True)
+    desktop.callback()(_desktop)
+    app.add_typer(desktop, name="desktop", rich_help_panel=PANEL)
     add_later(
-        app,
-        "desktop",
-        "commands.starting.desktop:desktop",
-        "Serve this computer a page from which PDFs go into a department's Drive.",
-        PANEL,
+        desktop,
+        "install",
+        "commands.starting.menu:install",
+        "Put Drivekeeper into this account's start menu, so that nobody needs a terminal.",
+    )
+    add_later(
+        desktop,
+        "uninstall",
+        "commands.starting.menu:uninstall",
+        "Take it out of the start menu again. What it keeps, stays.",
     )
     clients = _group(app, "clients", "Computers of departments: their keys and their use.")
     add_later(
@@ -67,3 +76,26 @@ def _group(app: typer.Typer, name: str, says: str) -> typer.Typer:
     group = typer.Typer(help=says, no_args_is_help=True)
     app.add_typer(group, name=name, rich_help_panel=PANEL)
     return group
+
+
+def _desktop(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Of the page; the next free one from there on.")] = 8000,
+    env_file: EnvFile = DEFAULT_ENV_FILE,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or not.")
+    ] = True,
+    from_menu: Annotated[
+        bool, typer.Option("--from-menu", hidden=True, help="There is no terminal.")
+    ] = False,
+) -> None:
+    """Serve this computer a page from which PDFs go into a department's Drive.
+
+    It keeps its keys and its queue in ~/.driver_management_system.
+
+    Started again, it opens the page of the one that runs.
+    """
+    if context.invoked_subcommand is None:
+        from commands.starting.desktop import desktop
+
+        desktop(port, env_file, is_shown=browser, has_terminal=not from_menu)

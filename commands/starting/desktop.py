@@ -6,74 +6,81 @@ import asyncio
 import sys
 from pathlib import Path
 from threading import Thread
-from typing import Annotated
+from typing import NoReturn
 
 import typer
 
-from commands.options import DEFAULT_ENV_FILE, EnvFile
 from commands.output import Exit, stop
 from config import SettingsError, load_settings
+from processes.desktop.menu import tell_trouble, tell_where
+from processes.desktop.running import (
+    NotOurs,
+    RunningAlready,
+    Started,
+    home,
+    run,
+    show,
+    visible_places,
+    way_in,
+)
 from security.logging_utils import redact_logs
 from security.storage.disk_faults import reason_of
 
 
-def desktop(
-    port: Annotated[int, typer.Option(help="Of the page; the next free one from there on.")] = 8000,
-    env_file: EnvFile = DEFAULT_ENV_FILE,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page, or not.")
-    ] = True,
-) -> None:
-    """Serve this computer a page from which PDFs go into a department's Drive.
+def desktop(port: int, env_file: Path, *, is_shown: bool, has_terminal: bool) -> None:
+    """As the command's options say (`commands/departments/table.py`).
 
-    It keeps its keys and its queue in ~/.driver_management_system. Started again, it opens the page
-    of the one that runs.
+    Args:
+        is_shown: have the browser open the page.
+        has_terminal: somebody reads what is printed. Else trouble is told in a window, and settings
+            are not those of whichever folder a menu starts programs in, but beside what is kept.
     """
     redact_logs()
+
+    def end(sentence: str, code: Exit) -> NoReturn:
+        if not has_terminal:
+            tell_trouble(sentence)
+        stop(sentence, code)
+
+    settings_file: Path | None = env_file
+    if not has_terminal:
+        settings_file = file if (file := home() / ".env").exists() else None
     try:
-        settings = load_settings(for_bot=False, env_file=env_file)
+        settings = load_settings(for_bot=False, env_file=settings_file)
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
-        stop(f"Drivekeeper cannot start: these settings are wrong.\n{faults}", Exit.USAGE)
-    from processes.desktop.running import (
-        NotOurs,
-        RunningAlready,
-        Started,
-        home,
-        run,
-        show,
-        visible_places,
-        way_in,
-    )
-
-    visible = tuple(visible_places(Path.home()))
+        end(f"Drivekeeper cannot start: these settings are wrong.\n{faults}", Exit.USAGE)
 
     def open_page(path: Path) -> None:
-        if not show(path):
-            typer.echo(f"Open it with a browser: {path}", err=True)
+        if show(path):
+            return
+        typer.echo(f"Open it with a browser: {path}", err=True)
+        if not has_terminal:
+            tell_where(path)
 
     def started(what: Started) -> None:
         if port and what.port != port:
             typer.echo(f"Port {port} is taken by another program: using {what.port}.", err=True)
         typer.echo(f"The page is at http://localhost:{what.port}; stop it with Ctrl+C.", err=True)
-        if sys.stderr is not None and sys.stderr.isatty():  # None: without a console, on Windows
+        if sys.stderr.isatty():
             typer.echo(f"If no browser opens: {what.entering.address}", err=True)
-        if browser:  # which may take a while to come: the page is served meanwhile
+        if is_shown:  # which may take a while to come: the page is served meanwhile
             Thread(target=open_page, args=[what.entering.shown], daemon=True).start()
 
+    visible = tuple(visible_places(Path.home()))
     try:
         asyncio.run(run(settings, home(), port, started, visible=visible))
     except RunningAlready:
         path = way_in(home(), visible)
         if path is None:
-            stop("It runs already, and does not say where its page is. End it first.", Exit.FAULT)
+            end("It runs already, and does not say where its page is. End it first.", Exit.FAULT)
         typer.echo("It runs already; its page is opened again.", err=True)
-        if browser:
+        if is_shown:
             open_page(path)
     except NotOurs:
-        stop(
+        end(
             f"Drivekeeper cannot start: {home()} is a link, or another account's. Move it away.",
             Exit.FAULT,
         )
     except OSError as error:
-        stop(f"Drivekeeper cannot start ({reason_of(error)}).", Exit.FAULT)
+        end(f"Drivekeeper cannot start ({reason_of(error)}).", Exit.FAULT)

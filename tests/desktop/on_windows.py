@@ -28,8 +28,11 @@ UNIX_ALONE = (
 )
 RUN = (
     "processes.desktop.running",
+    "processes.desktop.menu",
     "commands.starting.desktop",
+    "commands.starting.menu",
     "desktop.keeping.windows",
+    "desktop.menu.windows",
     "upload",
 )
 
@@ -54,6 +57,24 @@ class StandIn:
     def only_for_me(self, path: str) -> None:
         """SetFileSecurityW"""
         self.private.append(path)
+
+
+class StandInShell:
+    """Windows' shell: what its shortcuts say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.links: dict[Path, tuple[str, str, str]] = {}
+
+    def programs(self) -> str:
+        """SHGetKnownFolderPath"""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return str(self.folder)
+
+    def save_link(self, path: str, target: str, arguments: str, icon: str) -> None:
+        """IShellLinkW"""
+        self.links[Path(path)] = (target, arguments, icon)
+        Path(path).touch()
 
 
 class _Hiding:
@@ -125,7 +146,29 @@ def keep_things(folder: Path) -> None:
     assert len(list(folder.glob("*.aside"))) == 2
 
 
+def be_in_the_menu(folder: Path) -> None:
+    """A shortcut that opens no console, found again and taken away, over the stand-in."""
+    from desktop.menu.entry import this_launch
+    from desktop.menu.windows import StartMenu
+
+    calls = StandInShell(folder / "開始功能表" / "Programs")
+    program = folder / "100% 甲's" / "pythonw.exe"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    sys.executable = str(program.with_name("python.exe"))
+    link = calls.folder / "Drivekeeper.lnk"
+    for was_there in (False, True):
+        added = StartMenu(calls).add(this_launch())
+        assert (added.entry, added.was_there) == (link, was_there)
+        target, arguments, icon = calls.links[link]
+        assert (target, arguments) == (str(program), "-P -m cli desktop --from-menu")
+        assert Path(icon).read_bytes().startswith(b"\0\0\1\0")
+    assert StartMenu(calls).remove() == link
+    assert StartMenu(calls).remove() is None
+
+
 if __name__ == "__main__":
     be_windows()
+    be_in_the_menu(Path(sys.argv[1]).with_name("menu"))
     keep_things(Path(sys.argv[1]))
     print("kept")

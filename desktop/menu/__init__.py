@@ -1,0 +1,1 @@
+"""The start menu's entry: how people who use no terminal start the page, and are told trouble."""
