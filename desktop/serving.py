@@ -8,13 +8,20 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from functools import partial
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from looks.connections import PATIENCE_SECONDS, Connection, Waiting
+
 _TRIED: Final = 20
 _TAKEN: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
+_MOST: Final = 128
+"""Connections: other accounts of this machine can open them as well, and files want descriptors."""
+_AT_ONCE: Final = 32
+"""How many are taken before others' turn comes."""
 _NO_SUCH: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
@@ -78,8 +85,11 @@ async def serving(app: ASGIApp, listeners: Sequence[socket.socket]) -> AsyncIter
             app,
             log_config=None,  # uvicorn's own would send its lines past the redaction
             access_log=False,
-            http="h11",
+            # A class, to uvicorn; it is only ever called.
+            http=cast(Any, partial(Connection, waiting=Waiting(_MOST, PATIENCE_SECONDS))),
             ws="none",
+            timeout_keep_alive=int(PATIENCE_SECONDS),
+            backlog=_AT_ONCE,
             proxy_headers=False,
             server_header=False,
             lifespan="off",

@@ -1,1 +1,1 @@
-"""What pages of every front look like, and how they say things: styles, signs, words, times."""
+"""What fronts with pages share: how those look and say things, and who may wait at their port."""

@@ -12,13 +12,8 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from web.connections import (
-    PATIENCE_SECONDS,
-    Connection,
-    OneLength,
-    Waiting,
-    most_connections,
-)
+from looks.connections import PATIENCE_SECONDS, Connection, Waiting
+from web.connections import OneLength, most_connections
 
 LAST_ANSWERS_SECONDS: Final = 1
 _AT_ONCE: Final = 64

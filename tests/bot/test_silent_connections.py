@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from fastapi import FastAPI
 
+from looks.connections import PATIENCE_SECONDS
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.run import bot_settings
@@ -23,7 +24,7 @@ from tests.bot.processes import process
 from tests.bot.test_operations import free_port
 from tests.journeys import connect
 from tests.running import in_rest
-from web.connections import PATIENCE_SECONDS, most_connections
+from web.connections import most_connections
 from web.serving import listen, serving
 
 REQUEST = b"GET /ok HTTP/1.1\r\nHost: x\r\n\r\n"

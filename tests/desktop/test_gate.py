@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -91,6 +93,19 @@ async def test_one_runs_in_a_folder(tmp_path: Path) -> None:
             async with running_desktop(tmp_path / "desk"):
                 pass
         assert way_in(tmp_path / "desk") == desk.started.entering.path
+
+
+async def test_connections_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    """Whoever has an account on this machine can open as many as they like: the oldest goes."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        host, port = "127.0.0.1", desk.started.port
+        silent = [await asyncio.open_connection(host, port) for _ in range(140)]
+        async with asyncio.timeout(5):
+            with suppress(ConnectionResetError):
+                assert await silent[0][0].read() == b""
+        assert (await desk.browser.get("/")).status_code == 200
+        for _, writer in silent:
+            writer.close()
 
 
 def test_a_taken_port_is_passed_by_at_either_address() -> None:
