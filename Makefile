@@ -18,7 +18,7 @@ help:
 	@echo "make fuzz    ten thousand damaged token files"
 	@echo "make check   format, lint, types, direction of imports"
 	@echo "make bench-sweep   what custody costs, against floors (JSON=FILE, BENCH_DIR=folder on a disk, QUICK=1)"
-	@echo "make bench-upload  what an upload costs, against curl and Google's client (the same options)"
+	@echo "make bench-upload  what an upload costs, from the desktop page too, against curl and Google's client (the same)"
 	@echo "make bench-start   what a start costs, with 20,000 finished uploads and with none (the same options)"
 	@echo "make bench-store   the storage in a database, among processes, and the web (the same; wants mariadb-server)"
 	@echo "make bench-sheets  what a look at a spreadsheet costs, against reading its JSON alone (the same options)"

@@ -35,6 +35,7 @@ from bot.updates.incoming import read_update
 from bot.uploads.journal import UploadJournal
 from bot.uploads.queue import _KEPT_EACH, KEPT
 from config.database import DatabaseAddress
+from desktop.receiving.pdf import Examined
 from processes.storage import open_storage
 from sandbox.faults.metering import Meter
 from sandbox.google.drive.files import FileStore
@@ -103,6 +104,16 @@ def test_content_repeats_nothing_and_its_md5_is_told(tmp_path: Path) -> None:
     assert hashlib.md5(data, usedforsecurity=False).hexdigest() == content.md5
     pieces = [data[start : start + 1024 * 1024] for start in range(0, len(data), 1024 * 1024)]
     assert len(set(pieces)) == 4
+
+
+@pytest.mark.parametrize("size", [100, 1024 * 1024 + 3, 2 * 1024 * 1024])
+def test_a_pdf_of_the_benchmark_is_one_for_the_desktop(tmp_path: Path, size: int) -> None:
+    """However long its last piece is."""
+    content = make(tmp_path / "file", size, b"%PDF-1.7\n", b"\n%%EOF\n")
+    data = content.path.read_bytes()
+    examined = Examined()
+    examined.take(data)
+    assert (examined.fault(), len(data), examined.md5) == (None, size, content.md5)
 
 
 def test_each_file_has_its_share_of_the_requests_and_none_is_left() -> None:
@@ -240,3 +251,6 @@ def test_a_small_host_is_what_the_web_is_measured_for() -> None:
     assert aims["web_start_cpu_seconds"] == "<= 2"
     assert aims["web_mb"] == "<= 200"
     assert Scale().requests == 1000
+    desktop = {name: aim for name, (_, aim) in bench.uploads.run.AIMS.items()}
+    assert desktop["desktop_over_curl"] == "<= 1.15"
+    assert desktop["desktop_start_cpu_seconds"] == "<= 1.5"

@@ -39,6 +39,18 @@ def curl() -> str:
     return found
 
 
+def whole_at(google: Child, account: str, name: str, content: Content) -> float:
+    """When Drive had all of a file (Unix time).
+
+    Raises:
+        Wrong: there is none, or more than one, or another one.
+    """
+    files = google.ask("arrived", account=account, name=name)["files"]
+    if [(file["md5"], file["size"]) for file in files] != [(content.md5, content.size)]:
+        raise Wrong(f"what has arrived is not what was sent, once: {files}")
+    return float(files[0]["completed"])
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A file that somebody sent to the bot, and that is in Drive."""
@@ -158,15 +170,8 @@ class Installation:
         return found
 
     def arrived(self, account: str, name: str, content: Content) -> float:
-        """When Drive had all of the file (Unix time).
-
-        Raises:
-            Wrong: there is none, or more than one, or another one.
-        """
-        files = self.google.ask("arrived", account=account, name=name)["files"]
-        if [(file["md5"], file["size"]) for file in files] != [(content.md5, content.size)]:
-            raise Wrong(f"what has arrived is not what was sent, once: {files}")
-        return float(files[0]["completed"])
+        """As `whole_at`."""
+        return whole_at(self.google, account, name, content)
 
     def curl_up(self, curl: Child, content: Content, name: str) -> float:
         """Seconds in which curl uploads the file.

@@ -63,6 +63,13 @@ def memory(pid: int, temporary: Path) -> int:
     return held
 
 
+def resident(pid: int) -> int:
+    """Bytes of a process, pages that it shares included (proc(5), VmRSS)."""
+    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return int(fields["VmRSS"].split()[0]) * 1024
+
+
 def _pss(pid: int) -> int:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines():
         if line.startswith("Pss:"):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from bench.child import Json
+from bench.desktop.measures import measure_desktop
 from bench.report import Aims, Site, report
 from bench.uploads.cloud import measure_small, measure_stream
 from bench.uploads.installation import NoCurl, curl
@@ -22,6 +23,16 @@ AIMS: Final[Aims] = {
     "peak_mb_eight": ("    8 times 1 GB at once, MB", "<= 64"),
     "small_files_over_floor": ("(5) small files: rate over that of bare requests", ""),
     "small_files_per_second": ("    small files a second", ""),
+    "desktop_over_curl": ("(6) desktop, 20 MB at 20 Mbit/s, drop to ✓: over curl", "<= 1.15"),
+    "desktop_token_over_curl": ("    with a key that may have tokens", "<= 1.15"),
+    "desktop_start_cpu_seconds": ("(7) CPU seconds from exec to the page served", "<= 1.5"),
+    "desktop_start_seconds": ("    seconds", ""),
+    "desktop_mb_started": ("(8) memory at rest after the start (PSS), MB", ""),
+    "desktop_rss_mb_started": ("    RSS, MB", ""),
+    "desktop_mb_after_one": ("    after an upload (PSS), MB", ""),
+    "desktop_rss_mb_after_one": ("    RSS, MB", ""),
+    "desktop_mb_at_end": ("    after all of them (PSS), MB", ""),
+    "desktop_rss_mb_at_end": ("    RSS, MB", ""),
 }
 
 
@@ -43,6 +54,7 @@ def _measure(site: Site, quick: bool, _: Json) -> Iterator[tuple[str, Json]]:
         yield "cpu", local.cpu()
         yield "memory", local.memory()
     yield "small", measure_small(site, scale)
+    yield "desktop", measure_desktop(site, scale)
 
 
 if __name__ == "__main__":

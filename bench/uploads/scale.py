@@ -22,6 +22,8 @@ class Scale:
     small: int = 16_000
     small_files: int = 160
     small_rounds: int = 7
+    desktop_rounds: int = 5
+    desktop_starts: int = 7
 
 
 QUICK: Final = Scale(
@@ -32,4 +34,6 @@ QUICK: Final = Scale(
     large=100 * MB,
     small_files=40,
     small_rounds=3,
+    desktop_rounds=2,
+    desktop_starts=3,
 )

@@ -14,7 +14,7 @@ from bench.owners import CLIENT_ID, CLIENT_SECRET
 from bench.report import Wrong, median_of
 from bench.store.place import Place
 from bench.sweeps import endpoint_at
-from bench.uploads.processes import MB, processor_seconds
+from bench.uploads.processes import MB, processor_seconds, resident
 from bench.web.process import first_answer, free_port, settings_at, sign_in_link, web_process
 from bench.web.visiting import visitor
 
@@ -68,10 +68,10 @@ def measure_web_memory(place: Place) -> Json:
         settings = place.settings("web-memory", google, **settings_at(port), **_CLIENT)
         with web_process(settings, place.folder / "web.log", place.client_core) as pid:
             first_answer(port, "/healthz")
-            found = {"web_mb_started": _resident(pid) / MB}
+            found = {"web_mb_started": resident(pid) / MB}
             link = sign_in_link(settings, "Ops")
             found["web_requests"] = asyncio.run(_visit(place.scale.requests, port, google, link))
-            found["web_mb"] = _resident(pid) / MB
+            found["web_mb"] = resident(pid) / MB
     return {**found, "rounds": [found]}
 
 
@@ -81,10 +81,3 @@ async def _visit(requests: int, port: int, google: str, link: str) -> int:
         while visits.asked < requests:
             await visits.go_round()
         return visits.asked
-
-
-def _resident(pid: int) -> int:
-    """Bytes of a process, pages that it shares included (proc(5), VmRSS)."""
-    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
-    fields = dict(line.split(":", 1) for line in lines)
-    return int(fields["VmRSS"].split()[0]) * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -88,13 +88,25 @@ class Visitor:
         cookie = answer.headers["Set-Cookie"].partition(";")[0]
         self._http.headers["Cookie"] = cookie
 
+    async def authorise(self) -> None:
+        """Have the department authorised, by ACCOUNT."""
+        asked = await self.ask("GET", "/api/google/auth-url", params=_ASK)
+        back = await self._google.consent(asked.json()["auth_url"], ACCOUNT)
+        await self.ask("GET", urlsplit(back).path, params=urlsplit(back).query)
+
+    async def pairing_code(self, may: Sequence[str]) -> str:
+        """For a computer that may do this."""
+        new = {**_ASK, "label": "Desk 1", "may": list(may)}
+        made = await self.ask("POST", "/api/clients/pairing-codes", json=new)
+        return str(made.json()["code"])
+
     async def leave(self, path: str) -> None:
         """Sign out."""
         await self.ask("POST", path, data={"csrf": await self._csrf()})
 
     async def go_round(self) -> None:
         """Ask for everything else once."""
-        await self._authorise()
+        await self.authorise()
         for path in _PAGES:
             await self.ask("GET", path)
         page = await self.ask("GET", "/settings/google")
@@ -104,7 +116,7 @@ class Visitor:
             await self.ask("GET", "/static/{digest}/{name}", named)
         await self._have_a_computer()
         await self.ask("DELETE", "/api/google/authorization", params=_ASK)
-        await self._authorise()
+        await self.authorise()
         for path, fields in _FORMS:
             await self.ask("POST", path, data={**_ASK, **fields, "csrf": await self._csrf()})
 
@@ -125,15 +137,10 @@ class Visitor:
             await self.ask("POST", f"{page}{below}", named, data={"csrf": await self._csrf()})
         await self.ask("GET", "/calendar/{address}", {"address": f"{'x' * 43}.ics"}, refused=404)
 
-    async def _authorise(self) -> None:
-        asked = await self.ask("GET", "/api/google/auth-url", params=_ASK)
-        back = await self._google.consent(asked.json()["auth_url"], ACCOUNT)
-        await self.ask("GET", urlsplit(back).path, params=urlsplit(back).query)
-
     async def _have_a_computer(self) -> None:
         new = {**_ASK, "label": "Desk 1", "may": ["upload", "token"]}
         added = (await self.ask("POST", "/api/clients", json=new)).json()
-        code = (await self.ask("POST", "/api/clients/pairing-codes", json=new)).json()["code"]
+        code = await self.pairing_code(("upload", "token"))
         await self.ask("POST", "/api/clients/pair", json={"code": code})
         number = next(self._numbers)
         its: dict[str, Any] = {
