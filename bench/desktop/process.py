@@ -23,7 +23,7 @@ from desktop.keeping.files import FOLDER
 _LONGEST: Final = 120.0
 _ADDRESS: Final = re.compile(r'href="([^"]+)"')
 _STANDS: Final = re.compile(r'data-state="(\d+)-(\d+)-(\d+)"')
-_EVERY: Final = re.compile(r'data-every="(\d+)"')
+_EVERY: Final = re.compile(r'data-every="([\d.]+)"')
 
 
 class Page:
@@ -73,13 +73,13 @@ class Page:
             time.sleep(every)
         raise Wrong(f"{name} is not uploaded")
 
-    def _look(self) -> tuple[int, int]:
+    def _look(self) -> tuple[int, float]:
         """How many files are in Drive by what the page says, and in how many seconds it looks."""
         text = self._ask("GET", "/live").text
         state, every = _STANDS.search(text), _EVERY.search(text)
         if state is None or every is None or state[3] != "0":
             raise Wrong(f"another page than was expected: {text[:1000]}")
-        return int(state[1]), int(every[1])
+        return int(state[1]), float(every[1])
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         answer = self._browser.request(method, path, **options)

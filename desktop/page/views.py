@@ -85,7 +85,7 @@ class Page:
     stopped: Sequence[str]
     """Departments whose key serves no more."""
     open_files: int
-    every: int
+    every: float
     """Seconds until the page looks again."""
 
 
@@ -126,7 +126,7 @@ def page_of(services: Services, texts: Texts) -> Page:
         without_consent=list(without_consent.values()),
         stopped=list(stopped.values()),
         open_files=sum(one.state in ("queued", "lost") for one in records),
-        every=1 if is_moving or "" in [one.standing for one in choices] else 10,
+        every=0.5 if is_moving or "" in [one.standing for one in choices] else 10,
     )
 
 
