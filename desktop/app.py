@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -174,7 +175,7 @@ def _pair_page(
 ) -> Response:
     credentials = services.credentials
     known = credentials.pairings
-    waiting = sum(one.state in ("queued", "lost") for one in services.shelf.all())
+    states = Counter(one.state for one in services.shelf.all())
     return page(
         request,
         "pair.html",
@@ -185,7 +186,8 @@ def _pair_page(
         code=code,
         fault=fault,
         is_damaged=credentials.is_damaged,
-        open_files=waiting,
+        waiting_files=states["queued"],
+        lost_files=states["lost"],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -82,9 +83,8 @@ class Page:
     """How long the cloud has not answered; None: it has, or nobody asks."""
     without_consent: Sequence[str]
     """Departments that files wait for."""
-    stopped: Sequence[str]
-    """Departments whose key serves no more."""
-    open_files: int
+    stopped: Sequence[tuple[str, int]]
+    """Departments whose key serves no more, and how many files wait for another."""
     every: float
     """Seconds until the page looks again."""
 
@@ -112,6 +112,7 @@ def page_of(services: Services, texts: Texts) -> Page:
     busy = by_sign.count("busy")
     without_consent = {slug: names.get(slug, slug) for slug, why in waits if why == "consent"}
     stopped = {slug: names.get(slug, slug) for slug, why in waits if why in ("key", "unpaired")}
+    waiting = Counter(one.department for one in records if one.state == "queued")
     choices = [_choice(one, services, without_consent) for one in services.credentials.pairings]
     is_moving = any(one.state == "queued" for one in records)
     return Page(
@@ -124,8 +125,7 @@ def page_of(services: Services, texts: Texts) -> Page:
         faulty=sum(one.state in ("refused", "lost") for one in shown),
         asleep_seconds=int(max(asleep)) if asleep else None,
         without_consent=list(without_consent.values()),
-        stopped=list(stopped.values()),
-        open_files=sum(one.state in ("queued", "lost") for one in records),
+        stopped=[(name, waiting[slug]) for slug, name in stopped.items()],
         every=0.5 if is_moving or "" in [one.standing for one in choices] else 10,
     )
 

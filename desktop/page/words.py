@@ -173,7 +173,10 @@ def said_of(
             sign, tone = ("warn", "") if record.because == "unsure" else ("bad", "bad")
             return Said(sign, texts.tr(word), texts.tr(more_of), tone)
         case "lost":
-            more = texts.tr("Pair the computer, open the file, and add it under its own name.")
+            more = texts.tr(
+                "Open the file to see which it is, save it under its own name, add it above, and "
+                "remove this one."
+            )
             return Said("warn", texts.tr("Its name and department cannot be read any more"), more)
     if live is None:
         more = texts.tr("The file is stored here, and is uploaded by itself.")

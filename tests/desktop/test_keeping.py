@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,11 +111,42 @@ async def test_a_lost_key_is_said_on_the_page(tmp_path: Path) -> None:
     async with running_desktop(tmp_path) as desk:
         page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
         assert "請重新配對" in page
-        assert "等待中的 1 個檔案還在" in page
+        assert "有 1 個等待中的檔案還在，但檔名讀不出來了" in page
+        assert "會自己上傳" not in page
         [lost] = desk.records
         assert (lost.id, lost.state) == (record.id, "lost")
         content = await desk.browser.get(f"/files/{record.id}/content")
     assert content.content == pdf()
+
+
+async def test_each_department_without_a_key_has_its_own_files_counted(tmp_path: Path) -> None:
+    kept = manager(tmp_path)
+    kept.keep(PAIRING.model_copy(update={"department": "hq", "cloud": "http://127.0.0.1:9"}))
+    shelf = shelf_in(tmp_path, kept)
+    receiver = Receiver(shelf, {"tanhae", "depot"}, lambda: None)
+    for number, department in enumerate(("tanhae", "tanhae", "depot")):
+        receiver.begin(department, f"{number}.pdf")
+        receiver.take(pdf(seed=number))
+        receiver.end()
+    async with running_desktop(tmp_path) as desk:
+        await desk.until_it_says("key for tanhae was disabled")
+        page = await desk.until_it_says("key for depot was disabled")
+    counted = re.findall(
+        r"key for (\w+) was disabled\.</b></p><p>(\d+) files? (?:is|are) stored", page
+    )
+    assert dict(counted) == {"tanhae": "2", "depot": "1"}
+
+
+async def test_files_whose_keys_are_lost_alone_go_by_themselves(tmp_path: Path) -> None:
+    """Their names can be read: the page says that nothing has to be done for them."""
+    kept = manager(tmp_path)
+    kept.keep(PAIRING)
+    add(shelf_in(tmp_path, kept))
+    (tmp_path / "tokens.encrypted").write_bytes(b"damaged")
+    async with running_desktop(tmp_path) as desk:
+        page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
+    assert "等待中的 1 個檔案還在，這台電腦配對之後會自己上傳。" in page
+    assert "讀不出來" not in page
 
 
 @pytest.mark.parametrize(
