@@ -4,10 +4,11 @@ There are four ways to keep what a test keeps: in files without encryption (`off
 (`on`), in SQLite and in MariaDB. Whatever asks for `encryption_keys`, or for a data folder in the
 tests of custody and of commands, and so may depend on them, runs in each of its ways; nothing else
 could tell the difference. `make test` has each with encryption, one in sixteen without it as well,
-and one in sixteen in a database as well; CI (`make test-rest`) has whatever that leaves out. What
-is about Google, Telegram or the clock rather than documents is marked `one_way`: `make test` runs
-it in one way, CI in the others. What is not for a database says why in tests/exceptions.py. What
-tests share is in tests/fixtures.py.
+and one in sixteen in a database as well; CI (`make test-rest`) has whatever that leaves out: of
+custody's own tests each, of those of the fronts one of the ways that are left. What is about
+Google, Telegram or the clock rather than documents is marked `one_way`: `make test` runs it in one
+way, CI in the others. What is not for a database says why in tests/exceptions.py. What tests share
+is in tests/fixtures.py.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ SELDOM = (
     *("tests.commands.", "tests.security.test_rotation"),
 )
 """Those of them that do so in CI alone: what they add to custody's own tests is little."""
+CUSTODY = ("tests.storage.", "tests.security.", "tests.database.", "tests.failover.")
+"""Whose tests CI has in every way that `make test` leaves out."""
 
 LONGEST = (
     *("test_main_job.py", "test_crash_matrix.py", "test_canary.py", "test_shutdown.py"),
@@ -52,9 +55,12 @@ LONGEST = (
     *("test_stopping.py", "test_marked.py", "test_canary_commands.py", "test_console.py"),
     *("test_webs.py", "test_races.py", "test_cut_short.py", "test_in_browser.py"),
     *("test_console_in_browser.py", "test_authorising_processes.py", "test_crash_sql.py"),
+    *("test_killed.py", "test_moving.py", "test_mirroring_together.py", "test_described.py"),
+    *("test_install.py", "test_start_faults.py", "test_rotation.py", "test_every_state.py"),
 )
 """Begun last, they would keep one core busy while the other has nothing left to do."""
-WAITING = "test_failover.py"
+SPREAD = ("test_failover.py", "test_pages.py")
+"""Whose tests take as long, each of them: they are dealt out among the workers, one by one."""
 
 
 # Nothing here speaks TLS, and each process that a test starts would read the machine's hundreds of
@@ -136,19 +142,28 @@ def _chosen(test: pytest.Item, module: str, ways: list[str], chosen: str) -> lis
         return [way for way in ways if way in (chosen, "files")]
     if chosen in DATABASES:
         return [way for way in ways if way == chosen]
+    # By the test's name: it has the same ones in every run.
+    number = zlib.crc32(test.nodeid.encode())
     if (one := test.get_closest_marker("one_way")) is not None:
         usual = [way for way in ways if way in one.args]
     else:
-        # By the test's name: it has the same one in every run. Of sixteen one is in a database
-        # here, and another one in files without a key; in files with one they all are.
-        number = zlib.crc32(test.nodeid.encode()) % (16 * len(DATABASES))
+        # Of sixteen one is in a database here, and another one in files without a key; in files
+        # with one they all are.
+        number %= 16 * len(DATABASES)
         beside = dict(enumerate(DATABASES)) | dict.fromkeys((2, 3), "off")
         if module.startswith(SELDOM) and beside.get(number) in DATABASES:
             beside[number] = "on"
         usual = [way for way in ways if way in ("on", "files", beside.get(number))]
         if "on" not in ways and "files" not in ways:
             usual += [way for way in ways if way == "off" and way not in usual]
-    return usual if chosen == "usual" else [way for way in ways if way not in usual]
+    if chosen == "usual":
+        return usual
+    left = [way for way in ways if way not in usual]
+    others = [way for way in left if way not in ("on", "files")]
+    if others and not module.startswith(CUSTODY):
+        one_of_them = others[number % len(others)]
+        left = [way for way in left if way in ("on", "files", one_of_them)]
+    return left
 
 
 def pytest_collection_finish() -> None:
@@ -208,10 +223,9 @@ def _longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     stretches: list[list[pytest.Item]] = [[] for _ in range(workers)]
     for number, name in enumerate(LONGEST):
         stretches[number % workers] += [item for item in items if item.path.name == name]
-    # Whose tests wait for seconds, each of them: they wait side by side.
-    for number, item in enumerate(item for item in items if item.path.name == WAITING):
+    for number, item in enumerate(item for item in items if item.path.name in SPREAD):
         stretches[number % workers].insert(0, item)
-    first = {*LONGEST, WAITING}
+    first = {*LONGEST, *SPREAD}
     others = iter([item for item in items if item.path.name not in first])
     for stretch in stretches:
         stretch.extend(islice(others, max(len(items) // workers - len(stretch), 0)))
