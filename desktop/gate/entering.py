@@ -58,8 +58,9 @@ class Entering:
         self._origin = f"http://localhost:{port}"
         self._lock = threading.Lock()
         self._sessions: deque[bytes] = deque(maxlen=_MOST_BROWSERS)
-        self._token = ""
+        self._token = self._written = ""
         self._renew()
+        self._write()
 
     @property
     def address(self) -> str:
@@ -76,6 +77,8 @@ class Entering:
             if not self.holds(token):
                 return None
             self._renew()
+            with suppress(OSError):  # a full disk: it is written as soon as there is room
+                self._write()
             value = secrets.token_urlsafe(32)
             self._sessions.append(_digest(value))
             return value
@@ -85,8 +88,8 @@ class Entering:
         return _digest(value) in self._sessions
 
     def look(self) -> None:
-        """Write the file again if somebody has removed it: downloads are cleared."""
-        if self.path.exists() and self.shown.exists():
+        """Write the file if it lacks: downloads are cleared, and a disk can be full for a while."""
+        if self._written == self._token and self.path.exists() and self.shown.exists():
             return
         with self._lock, suppress(OSError):
             self._write()
@@ -98,16 +101,18 @@ class Entering:
 
     def _renew(self) -> None:
         self._token = secrets.token_urlsafe(32)
-        self._write()
 
     def _write(self) -> None:
         page = _PAGE.format(address=escape(self.address)).encode()
         files.write(self._system, self.path, page)
+        self._written = self._token
         for path in self._visible:
             with suppress(OSError):
                 files.write(self._system, path, page)
                 self.shown = path
                 return
+        if self.shown != self.path:  # what is in it has been spent
+            self.shown.unlink(missing_ok=True)
         self.shown = self.path
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from desktop.gate.entering import Entering
 from desktop.gate.visible import NAME
+from desktop.keeping.unix import Unix
 from processes.desktop.running import visible_places, way_in
 from tests.desktop.kit import running_desktop
 from tests.journeys import until
@@ -69,6 +72,33 @@ def test_nobody_else_can_put_another_file_in_its_place(home: Path, what: str) ->
     assert list(visible_places(home)) == [home / NAME]
     home.chmod(0o770)
     assert list(visible_places(home)) == []
+
+
+def test_a_full_disk_keeps_nobody_out_for_longer_than_it_is_full(home: Path) -> None:
+    """Whoever comes in meanwhile does; the next one as soon as the file can be written."""
+    system, desk_folder = FullAtTimes(), home / ".desk"
+    system.make_folder(desk_folder)
+    entering = Entering(desk_folder, system, 8000, visible_places(home))
+    system.is_full = True
+    assert entering.spend(entering.address.partition("=")[2]) is not None
+    entering.look()
+    assert entering.address not in entering.path.read_text("utf-8")
+    system.is_full = False
+    entering.look()
+    for path in (entering.path, entering.shown):
+        assert entering.address in path.read_text("utf-8")
+
+
+class FullAtTimes(Unix):
+    """A disk of which there is none left to fill."""
+
+    is_full = False
+
+    def create(self, path: Path) -> int:
+        """ENOSPC"""
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().create(path)
 
 
 async def test_what_cannot_be_written_there_is_in_the_hidden_folder(home: Path) -> None:
