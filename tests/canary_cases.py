@@ -13,6 +13,7 @@ from tests.canary_troubles import (
     copies_damaged,
     cut,
     damaged,
+    desk_is_a_link,
     fine,
     folders_are_files,
     forged,
@@ -133,6 +134,10 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
     "desktop uninstall": (
         Case("desktop uninstall", 0, "was not in the start menu"),
         Case("desktop uninstall", 3, "was not changed", settings=NO_MENU),
+    ),
+    "desktop stop": (
+        Case("desktop stop", 0, "does not run"),
+        Case("desktop stop", 3, "another account's", desk_is_a_link),
     ),
     "console-link": (
         Case("console-link", 0, "/console/enter/", settings=SERVED),

@@ -280,8 +280,9 @@ class Installation:
         shutil.copytree(self.folders[kind], folder)
         folder.chmod(0o700)
         keys = ",".join(map(secret, (self.newest, self.old))) if kind == "encrypted" else ""
-        menu = str(self._root / str(self.houses) / "menu")
-        own = {"USER_DATA_DIR": str(folder), "TOKEN_ENCRYPTION_KEY": keys, "XDG_DATA_HOME": menu}
+        own = {"USER_DATA_DIR": str(folder), "TOKEN_ENCRYPTION_KEY": keys}
+        home = self._root / str(self.houses) / "home"
+        own |= {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
         self.around.do(self.around.google.clear_faults())
         return House(self, app, folder, {**self.settings, **own})
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
+from desktop.keeping.files import FOLDER
 from security.encryption import TokenEncryption
 from security.storage.files.locks import waiting_lock
 from tests.canary_installation import House
@@ -150,6 +152,13 @@ def gone(house: House) -> None:
     backed_up(house)
     for path in house.files():
         path.unlink()
+
+
+def desk_is_a_link(house: House) -> None:
+    """Where the desktop keeps its things."""
+    home = Path(house.settings["HOME"])
+    home.mkdir()
+    (home / FOLDER).symlink_to(home)
 
 
 @contextmanager

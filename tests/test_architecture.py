@@ -56,6 +56,7 @@ ALLOWED = {
     ("commands/starting/menu.py", "processes"),
     ("processes/desktop/running.py", "desktop"),
     ("processes/desktop/menu.py", "desktop"),
+    ("processes/desktop/ending.py", "desktop"),
 }
 """They are the commands' composition root."""
 SERVICES = {

@@ -28,7 +28,13 @@ def add_to(app: typer.Typer) -> None:
         desktop,
         "uninstall",
         "commands.starting.menu:uninstall",
-        "Take it out of the start menu again. What it keeps, stays.",
+        "Take it out of the start menu again, and of what starts at sign-in. What it keeps, stays.",
+    )
+    add_later(
+        desktop,
+        "stop",
+        "commands.starting.menu:end",
+        "End the one that runs, such as before an update. What waits goes on at the next start.",
     )
     clients = _group(app, "clients", "Computers of departments: their keys and their use.")
     add_later(

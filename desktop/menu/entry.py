@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from config.places import data_home
+from config.places import config_home, data_home
 from desktop.keeping.system import this_system
 
 NAME: Final = "Drivekeeper"
@@ -43,27 +43,35 @@ class NoMenu(Exception):
     """It is not known where this system has its entries."""
 
 
-def this_launch() -> Launch:
-    """The page, as it is started without a terminal; by this very installation."""
+def this_launch(*more: str) -> Launch:
+    """The page, as it is started without a terminal; by this very installation.
+
+    Args:
+        more: options.
+    """
     python = Path(sys.executable)
     if sys.platform == "win32" and (quiet := python.with_name("pythonw.exe")).exists():
         python = quiet  # the other opens a console beside the page
     # -P: what lies in the folder that a menu starts programs in is not imported.
-    return Launch(python, ("-P", "-m", "cli", "desktop", "--from-menu"))
+    return Launch(python, ("-P", "-m", "cli", "desktop", "--from-menu", *more))
 
 
-def this_menu() -> Menu:
+def this_menu(*, at_sign_in: bool = False) -> Menu:
     """
+    Args:
+        at_sign_in: not the menu, but the list of what is started when the account signs in.
+
     Raises:
         NoMenu: this is neither Windows nor a Unix with XDG's.
         OSError: Windows does not say where it is.
     """
     if sys.platform == "win32":
-        from desktop.menu.windows import Calls, StartMenu
+        from desktop.menu.windows import PROGRAMS, STARTUP, Calls, StartMenu
 
-        return StartMenu(Calls())
+        return StartMenu(Calls(), STARTUP if at_sign_in else PROGRAMS)
     if sys.platform == "darwin":
         raise NoMenu
     from desktop.menu.xdg import XdgMenu
 
-    return XdgMenu(data_home(), this_system())
+    folder = config_home() / "autostart" if at_sign_in else data_home() / "applications"
+    return XdgMenu(folder, data_home() / "icons", this_system(), has_icon=not at_sign_in)

@@ -16,8 +16,9 @@ from typing import Any, Final, Protocol
 from desktop.menu.entry import NAME, Added, Launch
 
 _ICON: Final = Path(__file__).parent / "drivekeeper.ico"
-_PROGRAMS: Final = "A77F5D77-2E2B-44C3-A6A2-ABA601054A51"
-"""FOLDERID_Programs"""
+PROGRAMS: Final = "A77F5D77-2E2B-44C3-A6A2-ABA601054A51"
+STARTUP: Final = "B97D20BB-F46A-4C97-BA10-5E3608430854"
+"""FOLDERID_Programs, FOLDERID_Startup"""
 _SHELL_LINK: Final = "00021401-0000-0000-C000-000000000046"
 _I_SHELL_LINK: Final = "000214F9-0000-0000-C000-000000000046"
 _I_PERSIST_FILE: Final = "0000010B-0000-0000-C000-000000000046"
@@ -30,8 +31,8 @@ _SAVE = 6
 class MenuCalls(Protocol):
     """The few functions of Windows that are needed, each raising OSError."""
 
-    def programs(self) -> str:
-        """The folder of the account's own entries, made if it is not there."""
+    def folder(self, known: str) -> str:
+        """A folder of the account's own by its id, made if it is not there."""
 
     def save_link(self, path: str, target: str, arguments: str, icon: str) -> None:
         """Write a shortcut, in the place of an earlier one."""
@@ -40,9 +41,13 @@ class MenuCalls(Protocol):
 class StartMenu:
     """As `Menu` says."""
 
-    def __init__(self, calls: MenuCalls) -> None:
+    def __init__(self, calls: MenuCalls, folder: str) -> None:
+        """
+        Args:
+            folder: its id: PROGRAMS or STARTUP.
+        """
         self._calls = calls
-        self._link = Path(calls.programs()) / f"{NAME}.lnk"
+        self._link = Path(calls.folder(folder)) / f"{NAME}.lnk"
 
     def add(self, launch: Launch) -> Added:
         """The arguments are the program's own words: no path is among them."""
@@ -73,12 +78,12 @@ class Calls:
         shown = ctypes.c_wchar_p(text), ctypes.c_wchar_p(NAME)
         self._user.MessageBoxW(None, *shown, ctypes.c_uint32(0x10 | 0x10000))
 
-    def programs(self) -> str:
+    def folder(self, known: str) -> str:
         """SHGetKnownFolderPath"""
         found = ctypes.c_wchar_p()
         create = ctypes.c_uint32(0x8000)  # KF_FLAG_CREATE
         ask = self._shell.SHGetKnownFolderPath
-        _check(ask(_guid(_PROGRAMS), create, None, ctypes.byref(found)))
+        _check(ask(_guid(known), create, None, ctypes.byref(found)))
         try:
             return str(found.value)
         finally:

@@ -1,6 +1,7 @@
 """The menu of GNOME, KDE and the like: a file of the account's own for each entry.
 
 https://specifications.freedesktop.org/desktop-entry-spec/latest/
+https://specifications.freedesktop.org/autostart-spec/latest/
 """
 
 from __future__ import annotations
@@ -26,23 +27,25 @@ _SHELL: Final = ("/bin/sh", "-c", 'exec "$0" "$@"')
 class XdgMenu:
     """As `Menu` says."""
 
-    def __init__(self, data: Path, system: System) -> None:
+    def __init__(self, folder: Path, icons: Path, system: System, *, has_icon: bool = True) -> None:
         """
         Args:
-            data: XDG_DATA_HOME.
+            folder: of entries.
+            has_icon: it comes and goes with this entry; another may have it as well.
         """
-        self._entry = data / "applications" / "drivekeeper.desktop"
-        self._icon = data / "icons" / "hicolor" / "scalable" / "apps" / "drivekeeper.svg"
+        self._entry = folder / "drivekeeper.desktop"
+        self._icon = icons / "hicolor" / "scalable" / "apps" / "drivekeeper.svg"
+        self._has_icon = has_icon
         self._system = system
 
     def add(self, launch: Launch) -> Added:
         """Raises OSError; ValueError: its path cannot be written there."""
         entry = entry_of(launch, self._icon)
         was_there = self._entry.exists()
-        for path, content in (
-            (self._icon, (COMMON / "icon.svg").read_bytes()),
-            (self._entry, entry.encode()),
-        ):
+        written = {self._entry: entry.encode()}
+        if self._has_icon:
+            written[self._icon] = (COMMON / "icon.svg").read_bytes()
+        for path, content in written.items():
             for folder in (*reversed(path.parent.parents), path.parent):
                 if not folder.exists():
                     folder.mkdir(0o700)
@@ -51,7 +54,8 @@ class XdgMenu:
 
     def remove(self) -> Path | None:
         """The icon goes as well."""
-        self._icon.unlink(missing_ok=True)
+        if self._has_icon:
+            self._icon.unlink(missing_ok=True)
         try:
             self._entry.unlink()
         except FileNotFoundError:

@@ -10,17 +10,21 @@ from desktop.menu.telling import tell_trouble, tell_where
 __all__ = ["Added", "NoMenu", "add", "remove", "tell_trouble", "tell_where"]
 
 
-def add() -> Added:
-    """Put this installation into the menu.
+def add(*, at_sign_in: bool) -> tuple[Added, Added | None]:
+    """Put this installation into the menu, and among what is started at sign-in.
 
     Raises:
         NoMenu: none is known here.
         OSError: it cannot be written.
         ValueError: this installation's path cannot stand there.
     """
-    return this_menu().add(this_launch())
+    added = this_menu().add(this_launch())
+    if not at_sign_in:
+        return added, None
+    return added, this_menu(at_sign_in=True).add(this_launch("--no-browser"))
 
 
-def remove() -> Path | None:
-    """Take it out again, and say what went; raises as `add`."""
-    return this_menu().remove()
+def remove() -> list[Path]:
+    """Take it out of both, and say what went; raises as `add`."""
+    menus = this_menu(), this_menu(at_sign_in=True)
+    return [removed for menu in menus if (removed := menu.remove()) is not None]

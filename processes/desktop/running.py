@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from config import Settings
 from config.places import has_screen
@@ -22,7 +22,6 @@ from desktop.app import create_app
 from desktop.gate.entering import FILE, Entering
 from desktop.gate.visible import visible_places
 from desktop.keeping.credentials import DesktopCredentialManager
-from desktop.keeping.files import FOLDER
 from desktop.keeping.system import NotOurs, System, this_system
 from desktop.queue.shelf import Shelf
 from desktop.sending.route import Route
@@ -31,6 +30,7 @@ from desktop.sending.standing import Standings
 from desktop.services import Services
 from desktop.serving import listen, serving
 from drive.api import DriveApi
+from processes.desktop.ending import home, is_told_to_end, lock_of
 from security.google.network import Network
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
     "visible_places",
     "way_in",
 ]
-_LOCK: Final = "desktop.lock"
 _QUEUE: Final = "queue"
 _LOOKS_EVERY_SECONDS: Final = 1
 _CLEARED_EVERY: Final = 600
@@ -65,11 +64,6 @@ class Started:
     port: int
 
 
-def home() -> Path:
-    """The account's own folder for it."""
-    return Path.home() / FOLDER
-
-
 @contextmanager
 def services_of(
     settings: Settings, folder: Path, system: System | None = None
@@ -82,7 +76,7 @@ def services_of(
     """
     system = system or this_system()
     system.make_folder(folder)
-    lock = FileLock(folder / _LOCK, mode=0o600, thread_local=False)
+    lock = lock_of(folder)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -122,6 +116,7 @@ async def run(
     """
     ended = until or _stopped()
     with services_of(settings, folder) as services:
+        is_told_to_end(folder)  # one that has ended already was
         taken, listeners = listen(port)
         entering = Entering(folder, this_system(), taken, visible)
         try:
@@ -132,6 +127,8 @@ async def run(
                     if look % _CLEARED_EVERY == 0:
                         await asyncio.to_thread(services.shelf.forget_old)
                     entering.look()
+                    if is_told_to_end(folder):
+                        break
                     with suppress(TimeoutError):
                         async with asyncio.timeout(_LOOKS_EVERY_SECONDS):
                             await ended.wait()

@@ -62,14 +62,14 @@ class StandIn:
 class StandInShell:
     """Windows' shell: what its shortcuts say."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, top: Path) -> None:
+        self.top = top
         self.links: dict[Path, tuple[str, str, str]] = {}
 
-    def programs(self) -> str:
+    def folder(self, known: str) -> str:
         """SHGetKnownFolderPath"""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return str(self.folder)
+        (self.top / known).mkdir(parents=True, exist_ok=True)
+        return str(self.top / known)
 
     def save_link(self, path: str, target: str, arguments: str, icon: str) -> None:
         """IShellLinkW"""
@@ -149,22 +149,23 @@ def keep_things(folder: Path) -> None:
 def be_in_the_menu(folder: Path) -> None:
     """A shortcut that opens no console, found again and taken away, over the stand-in."""
     from desktop.menu.entry import this_launch
-    from desktop.menu.windows import StartMenu
+    from desktop.menu.windows import PROGRAMS, STARTUP, StartMenu
 
-    calls = StandInShell(folder / "開始功能表" / "Programs")
+    calls = StandInShell(folder / "開始功能表")
     program = folder / "100% 甲's" / "pythonw.exe"
     program.parent.mkdir(parents=True)
     program.touch()
     sys.executable = str(program.with_name("python.exe"))
-    link = calls.folder / "Drivekeeper.lnk"
-    for was_there in (False, True):
-        added = StartMenu(calls).add(this_launch())
-        assert (added.entry, added.was_there) == (link, was_there)
-        target, arguments, icon = calls.links[link]
-        assert (target, arguments) == (str(program), "-P -m cli desktop --from-menu")
-        assert Path(icon).read_bytes().startswith(b"\0\0\1\0")
-    assert StartMenu(calls).remove() == link
-    assert StartMenu(calls).remove() is None
+    for known in (PROGRAMS, STARTUP):
+        link = calls.top / known / "Drivekeeper.lnk"
+        for was_there in (False, True):
+            added = StartMenu(calls, known).add(this_launch())
+            assert (added.entry, added.was_there) == (link, was_there)
+            target, arguments, icon = calls.links[link]
+            assert (target, arguments) == (str(program), "-P -m cli desktop --from-menu")
+            assert Path(icon).read_bytes().startswith(b"\0\0\1\0")
+        assert StartMenu(calls, known).remove() == link
+        assert StartMenu(calls, known).remove() is None
 
 
 if __name__ == "__main__":

@@ -63,14 +63,18 @@ def test_it_is_put_into_the_menu_and_taken_out_again(tmp_path: Path) -> None:
     assert (tmp_path / ICON).read_text("utf-8").startswith("<svg")
     for path in (tmp_path / ".local").rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
-    code, said = command(tmp_path, "install", "--json")
-    assert (code, json.loads(said)["was_there"]) == (0, True)
+    code, said = command(tmp_path, "install", "--at-sign-in", "--json")
+    started = tmp_path / ".config" / "autostart" / "drivekeeper.desktop"
+    told = {"entry": str(tmp_path / ENTRY), "was_there": True, "at_sign_in": str(started)}
+    assert (code, json.loads(said)) == (0, told)
     assert (tmp_path / ENTRY).read_text("utf-8") == first
+    alone = first.replace("--from-menu", "--from-menu --no-browser")
+    assert started.read_text("utf-8") == alone != first
     code, said = command(tmp_path, "uninstall")
     assert (code, "is out of the start menu" in said) == (0, True)
-    assert [path for path in (tmp_path / ".local").rglob("*") if path.is_file()] == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     code, said = command(tmp_path, "uninstall", "--json")
-    assert (code, json.loads(said)) == (0, {"entry": None})
+    assert (code, json.loads(said)) == (0, {"entries": []})
 
 
 @pytest.mark.one_way
@@ -123,7 +127,7 @@ async def test_a_menu_starts_what_it_is_to_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_way
-async def test_it_is_started_once_and_found_again(tmp_path: Path) -> None:
+async def test_it_is_started_once_and_found_again_and_ended(tmp_path: Path) -> None:
     """Without a terminal, by the line of its entry; each start opens the page of the one."""
     assert command(tmp_path, "install")[0] == 0
     line = re.search(r"(?m)^Exec=(.*)$", (tmp_path / ENTRY).read_text("utf-8"))
@@ -141,9 +145,16 @@ async def test_it_is_started_once_and_found_again(tmp_path: Path) -> None:
         second = await asyncio.create_subprocess_exec(*start, env=screen)
         assert await second.wait() == 0
         await until(lambda: asked.read_text("utf-8").count("\n") == 2)
-    finally:
-        first.terminate()
+        ended = await asyncio.to_thread(command, tmp_path, "stop")
+        assert ended == (0, "Drivekeeper has ended. What waits goes on at the next start.\n")
         assert await first.wait() == 0
+    finally:
+        if first.returncode is None:
+            first.kill()
+    assert {path.name for path in (tmp_path / ".driver_management_system").iterdir()} == {
+        *(".key", "queue", "desktop.lock")
+    }
+    assert command(tmp_path, "stop") == (0, "Drivekeeper does not run.\n")
     [opened] = set(asked.read_text("utf-8").split())
     assert opened == (tmp_path / "open-drivekeeper.html").as_uri()
 
