@@ -210,7 +210,13 @@ def said_of(
 
 def _left(live: Live, texts: Texts, mono: float) -> Markup:
     """How fast it goes, and how long it will take."""
-    speed = live.speed(mono)
+    still, speed = live.still(mono), live.speed(mono)
+    if still >= STILL_AFTER_SECONDS:
+        return texts.plural(
+            "Nothing has moved for {number} second; it goes on by itself.",
+            "Nothing has moved for {number} seconds; it goes on by itself.",
+            int(still),
+        )
     if speed < 1:
         return Markup("")
     seconds = math.ceil((live.size - live.sent) / speed)
@@ -230,5 +236,7 @@ def _left(live: Live, texts: Texts, mono: float) -> Markup:
     )
 
 
+STILL_AFTER_SECONDS: Final = 5.0
+"""So long no byte may go before that is said, and no longer how fast it goes on the whole."""
 WAKING_AFTER_SECONDS: Final = 3.0
 """So long an answer may take before it is said that the cloud wakes."""

@@ -39,6 +39,8 @@ class Live:
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
     content: QueuedContent | None = None
+    seen: tuple[int, float] = (-1, 0.0)
+    """How much was sent when somebody looked, and since when it is so much."""
 
     @property
     def sent(self) -> int:
@@ -59,6 +61,16 @@ class Live:
         offset, since = self.content.begun
         seconds = now - since
         return max(self.sent - offset, 0) / seconds if since and seconds > 1 else 0.0
+
+    def still(self, now: float) -> float:
+        """For how many seconds nothing has moved, as far as anybody has looked.
+
+        Args:
+            now: as `speed`.
+        """
+        if (sent := self.sent) != self.seen[0]:
+            self.seen = sent, now
+        return now - self.seen[1]
 
     @property
     def stage(self) -> Literal["asking", "sending", "checking", "waiting"]:

@@ -135,6 +135,11 @@ function showScripted(root) {
   for (const one of all("[data-scripted]", root)) one.removeAttribute("hidden");
 }
 
+// That nobody answers, where a page has words for it.
+function away(isAway) {
+  for (const one of all("[data-away]")) one.hidden = !isAway;
+}
+
 let isLooking = false;
 
 async function look() {
@@ -144,8 +149,11 @@ async function look() {
   try {
     const signal = AbortSignal.timeout(PATIENCE);
     const answer = await fetch(from, { redirect: "manual", cache: "no-store", signal });
+    away(false);
     // Signed out, or the database is away: the page itself is to say so, and shows nobody's things.
-    if (answer.type === "opaqueredirect" || answer.status === 503) return location.reload();
+    if (answer.type === "opaqueredirect" || [403, 503].includes(answer.status)) {
+      return location.reload();
+    }
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     withoutAutofocus(fresh);
@@ -156,7 +164,7 @@ async function look() {
       if (its) renew(part, its);
     }
   } catch {
-    // No connection: the page says of when its figures are.
+    away(true); // else the page says of when its figures are
   } finally {
     isLooking = false;
     lookLater();

@@ -8,14 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from desktop.page.texts import Texts
+from desktop.page.words import said_of
 from desktop.sending.cloud import Cloud
+from desktop.sending.sender import Live
+from desktop.sending.sources import QueuedContent
 from desktop.sending.waits import wait_for
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import TransientFault
+from tests.desktop.demo import File
 from tests.desktop.kit import FORM, RunningDesktop, code_for, pdf, running_desktop
 from tests.desktop.test_keeping import PAIRING, manager
 from tests.journeys import out_of_place, until, until_struck
+from tests.pages.clock import NOW
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, RunningWeb
 from tests.web.test_uploads import files, open_sessions
@@ -150,6 +156,23 @@ async def test_another_file_of_the_same_name_is_said_to_be_beside_it(
     assert "</time>, under the same name. It was not sent again." in page
     assert "</time>, as “班表.pdf”. It was not sent again." in page
     assert [file["name"] for file in await files(google)] == ["班表.pdf"] * 2
+
+
+def test_an_upload_that_stands_still_is_not_said_to_end_soon() -> None:
+    """How fast it was until then tells nothing any more."""
+    record = File("甲.pdf", 100).record
+    live = Live(record.size, 0.0, content=QueuedContent(Path(), record.size))
+    assert live.content is not None
+    live.content.begun = (0, 1.0)
+
+    def more(seconds: float, share: float) -> str:
+        live.progress.confirm(int(record.size * share))
+        return str(said_of(record, live, "淡海", Texts("en"), NOW, seconds).more)
+
+    assert more(11.0, 0.5) == "5 MiB a second, 10 seconds to go"
+    assert more(15.0, 0.5).endswith("14 seconds to go")
+    assert more(16.0, 0.5) == "Nothing has moved for 5 seconds; it goes on by itself."
+    assert more(17.0, 0.8) == "5 MiB a second, 4 seconds to go"
 
 
 async def test_whoever_answers_late_is_asleep_and_is_asked_again() -> None:

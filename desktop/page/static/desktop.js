@@ -8,11 +8,13 @@ if (form) {
   const input = form.querySelector("#pdf");
   const drop = form.querySelector(".drop");
   const shown = form.querySelector("#pdf-t");
-  const asked = shown.textContent;
+  const note = form.querySelector("#pdf-n");
+  const [asked, limits] = [shown.textContent, note.textContent];
 
   const show = () => {
     const names = [...input.files].map((file) => file.name);
     shown.textContent = names.length ? names.join(" · ") : asked;
+    note.textContent = names.length ? note.dataset.chosen : limits;
   };
   input.addEventListener("change", show);
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
@@ -33,14 +35,23 @@ if (form) {
     const body = new FormData(form);
     try {
       const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-      if (answer.type !== "opaqueredirect") return location.reload();
+      if (answer.type !== "opaqueredirect") return instead(await answer.text());
       input.value = "";
       show();
+    } catch {
+      away(true); // and what was chosen stays chosen
     } finally {
       quiet();
       look();
     }
   });
+}
+
+// Why nothing was added, in the place of the page: asked for again, it would be forgotten.
+function instead(text) {
+  const fresh = new DOMParser().parseFromString(text, "text/html");
+  document.querySelector("main").replaceWith(fresh.querySelector("main"));
+  document.querySelector("main").focus();
 }
 
 document.addEventListener("click", async (event) => {
