@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desktop.gate.entering import ENTER, Entering
+from desktop.gate.peers import is_anothers
 from desktop.page.frame import refusal
 
 HEADERS: Final = {
@@ -63,6 +64,8 @@ class Gate:
         hosts = headers.getlist("Host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return self._deny(scope, 421, "wrong_host")
+        if is_anothers(scope["client"], scope["server"]):
+            return self._deny(scope, 403, "not_signed_in")
         if scope["method"] not in _READ:
             site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
             ours = f"http://{hosts[0].lower()}"

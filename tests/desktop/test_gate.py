@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import stat
 from contextlib import suppress
@@ -68,6 +69,29 @@ async def test_other_peoples_browsers_are_shown_nothing(tmp_path: Path) -> None:
                     )
                     assert sent.status_code == 403
             assert other.records == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may play another account")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("account", "status"), [(65534, b"403"), (0, b"200")])
+async def test_another_account_does_not_come_in_with_this_ones_cookie(
+    tmp_path: Path, host: str, account: int, status: bytes
+) -> None:
+    """A server of its own at another port of localhost is sent it by this account's browser."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        port = desk.started.port
+        name = f"drivekeeper-desktop-{port}"
+        os.seteuid(account)
+        try:
+            theirs = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        finally:
+            os.seteuid(0)
+        theirs.connect((host, port))
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        head = f"GET / HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n"
+        writer.write(f"{head}Cookie: {name}={desk.browser.cookies[name]}\r\n\r\n".encode())
+        assert (await reader.read()).split()[1] == status
+        writer.close()
 
 
 async def test_the_way_in_works_once_and_is_written_for_this_account_alone(tmp_path: Path) -> None:
