@@ -22,7 +22,7 @@ STARTUP: Final = "B97D20BB-F46A-4C97-BA10-5E3608430854"
 _SHELL_LINK: Final = "00021401-0000-0000-C000-000000000046"
 _I_SHELL_LINK: Final = "000214F9-0000-0000-C000-000000000046"
 _I_PERSIST_FILE: Final = "0000010B-0000-0000-C000-000000000046"
-# Methods, by their places in the interfaces (shobjidl_core.h, objidl.h).
+# Methods, by their places in the interfaces (shobjidl_core.h, objidl.h; compared with mingw-w64's).
 _QUERY_INTERFACE, _RELEASE = 0, 2
 _SET_DESCRIPTION, _SET_ARGUMENTS, _SET_ICON, _SET_PATH = 7, 11, 17, 20
 _SAVE = 6

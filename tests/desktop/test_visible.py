@@ -25,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.one_way
 async def test_a_confined_browser_finds_the_way_in(home: Path) -> None:
     """In no hidden folder, for this account alone, while it runs, and again if it was cleared."""
     desk_folder, before = home / ".desk", os.umask(0)
