@@ -11,6 +11,8 @@ from typing import Final, Protocol
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 _MOST_FILES: Final = 500
+_LONGEST_BOUNDARY: Final = 70
+"""RFC 2046, 5.1.1; python-multipart has a limit of its own, which raises."""
 _LONGEST_FIELD: Final = 256
 _LONGEST_HEADER: Final = 4096
 _LONGEST_NAME: Final = 1000
@@ -51,7 +53,7 @@ class FormReader:
         """
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
-        if kind != b"multipart/form-data" or not boundary:
+        if kind != b"multipart/form-data" or not 0 < len(boundary) <= _LONGEST_BOUNDARY:
             raise FormRefused
         self._taker = taker
         self._part = _Part()

@@ -18,7 +18,7 @@ from desktop.keeping.credentials import AccessToken, Pairing
 from desktop.queue.records import Record
 from drive.connection import Http
 from drive.errors import retry_after, translating_errors
-from drive.resources import link_of
+from drive.resources import is_identifier, link_of
 from drive.uploading.stopping import StopSignal
 from security.errors import CustodyError, TransientFault
 from security.google import answers
@@ -207,7 +207,7 @@ def handed_by(cloud: str, told: dict[str, Any]) -> Handed:
     """
     session, link = answers.text(told, "session_url"), answers.text(told, "link")
     state, file_id = answers.text(told, "state"), answers.text(told, "file_id")
-    if not state or not file_id or (session and not _may_send_to(session, cloud)):
+    if not state or not is_identifier(file_id) or (session and not _may_send_to(session, cloud)):
         raise _unreadable()
     if link:
         link = link_of({"webViewLink": link, "id": file_id})

@@ -14,7 +14,7 @@ import pytest
 from desktop.sending.cloud import handed_by
 from desktop.sending.waits import wait_for
 from security.errors import TransientFault
-from tests.desktop.kit import pdf, running_desktop
+from tests.desktop.kit import FORM, pdf, running_desktop
 from tests.desktop.test_keeping import PAIRING
 from tests.journeys import until
 
@@ -78,6 +78,14 @@ def test_bytes_go_nowhere_unencrypted(address: str, session: str, is_taken: bool
             handed_by(address, told)
 
 
+@pytest.mark.parametrize("file_id", ["../about", "<b>", "", "a b"])
+def test_an_identifier_is_one_of_drives(file_id: str) -> None:
+    """It is kept, and asked for by the next key: in an address."""
+    told = {"state": "complete", "file_id": file_id, "link": "https://example.org"}
+    with pytest.raises(TransientFault):
+        handed_by("https://cloud.example.org", told)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -130,6 +138,14 @@ async def test_a_cookie_of_another_program_hides_none_of_ours(tmp_path: Path) ->
             cookie = f"{others}{name}={value}"
             answer = await desk.browser.get("/", headers={"Cookie": cookie})
             assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("boundary", ["", "x" * 300])
+async def test_a_form_without_a_usable_boundary_is_refused(tmp_path: Path, boundary: str) -> None:
+    async with running_desktop(tmp_path) as desk:
+        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        answer = await desk.browser.post("/files", content=b"x", headers={**FORM, **kind})
+    assert answer.status_code == 400
 
 
 async def test_a_browser_that_breaks_off_is_no_fault(
