@@ -24,6 +24,7 @@ SECTIONS: Final = dict(
 """Language → what there is in it."""
 TEMPLATES: Final = ROOT / "desktop" / "page" / "templates"
 SENTENCES: Final = {
+    "files.html": r'<p><b>\{\{ tr\("([^"]+)"',
     "news.html": r'<b>\{\{ tr\("([^"]+)"',
     "pair.html": r'role="alert">\{\{ tr\("([^"]+)"',
     "refusal.html": r'<h1>\{\{ tr\("([^"]+)"',
