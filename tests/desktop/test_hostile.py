@@ -23,14 +23,14 @@ PAIRED = {"client": {"department": "tanhae", "label": "1", "may": ["upload"]}, "
 
 
 @asynccontextmanager
-async def cloud_that_says(**answers: Any) -> AsyncIterator[str]:
+async def cloud_that_says(head: str = "200 OK", **answers: Any) -> AsyncIterator[str]:
     """One that answers by the last part of the path, always the same; its address."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().partition("?")[0]
         body = json.dumps(answers.get(path.rpartition("/")[2].replace("-", "_"), {})).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + body)
+        whole = f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(whole.encode() + body)
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
@@ -84,6 +84,16 @@ def test_an_identifier_is_one_of_drives(file_id: str) -> None:
     told = {"state": "complete", "file_id": file_id, "link": "https://example.org"}
     with pytest.raises(TransientFault):
         handed_by("https://cloud.example.org", told)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_key_follows_no_redirect(tmp_path: Path, status: int) -> None:
+    """Not even to one who would answer well."""
+    async with cloud_that_says(pair=PAIRED) as elsewhere:
+        head = f"{status} Elsewhere\r\nLocation: {elsewhere}/api/clients/pair"
+        async with cloud_that_says(head) as address, running_desktop(tmp_path) as desk:
+            assert (await desk.pair(address, "AAAA-AAAA")).status_code == 400
+            assert desk.services.credentials.pairings == ()
 
 
 @pytest.mark.parametrize(
