@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
 import sys
@@ -30,16 +31,22 @@ SIZE = 300_000
 
 @asynccontextmanager
 async def desktop(
-    home: Path,
+    home: Path, log: Path | None = None, **settings: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
-    """The command, and a browser that has come in; it is killed at the end."""
+    """The command, and a browser that has come in; it is killed at the end.
+
+    Args:
+        log: where what it says is added; None: nowhere.
+    """
     way_in = home / FOLDER / "open.html"
     way_in.unlink(missing_ok=True)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "cli", "desktop", "--port", "0", "--no-browser"),
-        env=child_environment({"HOME": str(home)}, is_alone=True),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    with (log or Path(os.devnull)).open("ab") as said:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli", "desktop", "--port", "0", "--no-browser"),
+            env=child_environment({"HOME": str(home), **settings}, is_alone=True),
+            stdout=said,
+            stderr=said,
+        )
     try:
         await until(way_in.exists)
         address = re.search(r'href="([^"]+)"', way_in.read_text("utf-8"))

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.clients.google_controls import GoogleControls
 from tests.desktop.kit import code_for, pdf, running_desktop
+from tests.desktop.relay import relay
 from tests.desktop.test_keeping import PAIRING
 from tests.journeys import out_of_place, until, until_struck
 from tests.security.kit import AMY
@@ -170,32 +171,12 @@ async def test_a_cloud_that_sleeps_is_waited_for(
     """A host that holds requests until what is behind it is up: that is said, and the file goes."""
     await web.authorise(google, AMY)
     code = await code_for(web)
-    awake = asyncio.Event()
-
-    async def sleeping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with asyncio.TaskGroup() as group:
-            await awake.wait()
-            host, port = web.host.split(":")
-            cloud_reader, cloud_writer = await asyncio.open_connection("127.0.0.1", int(port))
-
-            async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-                while piece := await source.read(65536):
-                    sink.write(piece.replace(f"{host}:{proxy}".encode(), web.host.encode()))
-                    await sink.drain()
-                sink.close()
-
-            group.create_task(pipe(reader, cloud_writer))
-            group.create_task(pipe(cloud_reader, writer))
-
-    server = await asyncio.start_server(sleeping, "127.0.0.1", 0)
-    proxy = server.sockets[0].getsockname()[1]
-    async with server, running_desktop(tmp_path / "desk") as desk:
-        awake.set()
-        assert (await desk.pair(f"http://localhost:{proxy}", code)).status_code == 303
-        awake.clear()
+    async with relay(web.url) as cloud, running_desktop(tmp_path / "desk") as desk:
+        assert (await desk.pair(cloud.url, code)).status_code == 303
+        cloud.goes.clear()
         await desk.add(("甲.pdf", pdf()))
         await desk.until_it_says("The cloud is waking")
-        awake.set()
+        cloud.goes.set()
         await desk.until("done")
 
 
