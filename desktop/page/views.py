@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
@@ -95,7 +95,8 @@ def page_of(services: Services, texts: Texts) -> Page:
     names = {one.department: one.name for one in services.credentials.pairings}
     records = services.shelf.all()
     shown = [one for one in records if one.state != "done" or one.ended_at >= services.began_at]
-    files = [_file(one, services, names, texts, now, mono, _earlier(one, records)) for one in shown]
+    earlier = _earlier_among(records)
+    files = [_file(one, services, names, texts, now, mono, earlier(one)) for one in shown]
     lives = [live for one in shown if (live := services.sender.live(one.id)) is not None]
     waits = [
         (record.department, live.wait.why)
@@ -166,27 +167,25 @@ def _file(
     )
 
 
-def _earlier(record: Record, records: Sequence[Record]) -> Record | None:
-    """Of `records` the one that bears on what is said of this one, as `said_of` wants it."""
-    before = [
-        one
-        for one in records
-        if (one.state, one.department) == ("done", record.department) and one.id != record.id
-    ]
-    if record.state == "same":
-        return next((one for one in before if one.md5 == record.md5), None)
-    if record.state == "done":
-        return next(
-            (
-                one
-                for one in before
-                if one.name == record.name
-                and one.md5 != record.md5
-                and one.ended_at < record.ended_at
-            ),
-            None,
-        )
-    return None
+def _earlier_among(records: Sequence[Record]) -> Callable[[Record], Record | None]:
+    """From a record to the one that bears on what is said of it, as `said_of` wants it."""
+    by_content: dict[tuple[str, str], Record] = {}
+    by_name: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    for one in records:
+        if one.state == "done":
+            by_content.setdefault((one.department, one.md5), one)
+            by_name[one.department, one.name].append(one)
+
+    def earlier(record: Record) -> Record | None:
+        if record.state == "same":
+            return by_content.get((record.department, record.md5))
+        if record.state != "done":
+            return None
+        namesakes = by_name[record.department, record.name]
+        ended, md5 = record.ended_at, record.md5
+        return next((one for one in namesakes if one.ended_at < ended and one.md5 != md5), None)
+
+    return earlier
 
 
 def _can(record: Record, services: Services) -> tuple[str, ...]:

@@ -199,8 +199,8 @@ def said_of(
     if live.stage == "checking":
         more = texts.tr("What has arrived is compared with the file.")
         return Said("busy", texts.tr("Checking"), more)
-    if live.stage == "asking":
-        if mono - live.since > WAKING_AFTER_SECONDS:
+    if live.stage in ("asking", "beginning"):
+        if live.stage == "asking" and mono - live.since > WAKING_AFTER_SECONDS:
             _, word, more_of = _WAITS["asleep"]
             return Said("wait", texts.tr(word), texts.tr(more_of))
         return Said("busy", texts.tr("Beginning"), Markup(""))

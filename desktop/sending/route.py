@@ -69,16 +69,15 @@ class Route:
         """The file in Drive, its md5 agreed.
 
         Args:
-            reading: told from where the bytes are read.
+            reading: told, once the cloud has answered, from where the bytes are read.
 
         Raises: as `upload.upload`; CloudRefused; Gone.
         """
         content = QueuedContent(self.shelf.content(record.id), record.size)
         if not self.shelf.content(record.id).is_file():
             raise Gone("it is not here any more")
-        reading(content)
         send = self._by_token if "token" in pairing.may else self._by_session
-        return send(record, pairing, content, progress, stop)
+        return send(record, pairing, content, progress, stop, lambda: reading(content))
 
     def give_up(self, record: Record, pairing: Pairing) -> DriveFile | None:
         """The file, where all of it has arrived; else Drive forgets, within seconds, what it has.
@@ -121,12 +120,14 @@ class Route:
         content: QueuedContent,
         progress: Progress,
         stop: StopSignal,
+        answered: Callable[[], object],
     ) -> DriveFile:
         def new_id(file_id: str) -> None:
             self.shelf.change(record.id, file_id=file_id, session=None)
 
         cloud = Cloud(pairing.cloud, self.network, stop)
         handed = cloud.begin(pairing, record)
+        answered()
         if handed.file_id != record.file_id:
             # Before a byte goes: the next try may be another key's, to which this one is nothing.
             record = record.model_copy(update={"file_id": handed.file_id})
@@ -157,6 +158,7 @@ class Route:
         content: QueuedContent,
         progress: Progress,
         stop: StopSignal,
+        answered: Callable[[], object],
     ) -> DriveFile:
         def new_id(file_id: str) -> None:
             self.shelf.change(record.id, file_id=file_id, session=None)
@@ -167,6 +169,7 @@ class Route:
         drive = self._drive(pairing, stop)
         with closing(drive.connections):
             folder = drive.ensure_folder(pairing.name)
+            answered()
             file_id = record.file_id
             if not file_id:
                 file_id = drive.new_file_id()

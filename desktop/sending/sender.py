@@ -73,13 +73,15 @@ class Live:
         return now - self.seen[1]
 
     @property
-    def stage(self) -> Literal["asking", "sending", "checking", "waiting"]:
+    def stage(self) -> Literal["asking", "beginning", "sending", "checking", "waiting"]:
         """What it is at."""
         if self.wait is not None:
             return "waiting"
         if self.size and self.sent >= self.size:
             return "checking"
-        return "sending" if self.progress.has_begun or self.sent else "asking"
+        if self.progress.has_begun or self.sent:
+            return "sending"
+        return "asking" if self.content is None else "beginning"
 
 
 class Sender:

@@ -169,6 +169,8 @@ def test_an_upload_that_stands_still_is_not_said_to_end_soon() -> None:
         live.progress.confirm(int(record.size * share))
         return str(said_of(record, live, "淡海", Texts("en"), NOW, seconds).more)
 
+    said = said_of(record, live, "淡海", Texts("en"), NOW, 11.0)
+    assert said.word == "Beginning"  # and no cloud is said to sleep: it has answered
     assert more(11.0, 0.5) == "5 MiB a second, 10 seconds to go"
     assert more(15.0, 0.5).endswith("14 seconds to go")
     assert more(16.0, 0.5) == "Nothing has moved for 5 seconds; it goes on by itself."
