@@ -89,6 +89,9 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         try:
             cloud = Cloud(address_of(typed), services.network)
             pairing = await asyncio.to_thread(_paired, cloud, code)
+        except asyncio.CancelledError:  # the program ends, and would wait for its threads
+            cloud.stop.interrupt()
+            raise
         except WrongAddress:
             return _pair_page(request, services, fault="address", **again)
         except CloudRefused as refused:

@@ -150,6 +150,29 @@ async def test_a_cookie_of_another_program_hides_none_of_ours(tmp_path: Path) ->
             assert answer.status_code == 200
 
 
+@pytest.mark.one_way
+async def test_a_cloud_that_never_answers_does_not_keep_the_program(tmp_path: Path) -> None:
+    """It is told to end while somebody pairs it: its threads would be waited for."""
+    asked, let_go = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        let_go.set()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with running_desktop(tmp_path) as desk:
+            pairing = asyncio.create_task(desk.pair(address, "AAAA-AAAA"))
+            await asked.wait()
+        async with asyncio.timeout(10):
+            await let_go.wait()
+        await asyncio.gather(pairing, return_exceptions=True)
+
+
 @pytest.mark.parametrize("boundary", ["", "x" * 300])
 async def test_a_form_without_a_usable_boundary_is_refused(tmp_path: Path, boundary: str) -> None:
     async with running_desktop(tmp_path) as desk:
