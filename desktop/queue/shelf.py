@@ -47,6 +47,7 @@ class Shelf:
         self._keyring = keyring
         self.now = now
         self._lock = threading.RLock()
+        self._leaving: set[str] = set()
         system.make_folder(folder)
         self._records = {record.id: record for record in self._found()}
         self._clear()
@@ -74,6 +75,19 @@ class Shelf:
             ),
             None,
         )
+
+    def is_waiting(self, record: Record) -> bool:
+        """Whether the same file waits already: somebody has pressed twice."""
+        its = record.department, record.name, record.md5
+        return any(
+            (one.department, one.name, one.md5) == its
+            for one in self.queued()
+            if one.id not in self._leaving
+        )
+
+    def leaves(self, id: str) -> None:
+        """A file is being taken out, which may take a while: the same one can be added anew."""
+        self._leaving.add(id)
 
     def new_content(self) -> tuple[str, int]:
         """The id of a file to come, and a descriptor that takes its bytes.

@@ -84,6 +84,10 @@ class Receiver:
             md5=self._examined.md5,
             added_at=now,
         )
+        if fault is None and self._shelf.is_waiting(record):
+            self._shelf.drop_content(id)
+            self._id = ""
+            return
         if fault is not None:
             record = record.model_copy(update={"state": "refused", "because": fault})
         elif (earlier := self._shelf.same(record)) is not None:

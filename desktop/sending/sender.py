@@ -132,6 +132,7 @@ class Sender:
         shelf = self._route.shelf
         with self._wanted:
             record, live = shelf.find(id), self._live.get(id)
+            shelf.leaves(id)
             if id in self._busy:
                 self._live[id].stop.set()
                 return

@@ -154,8 +154,10 @@ async def test_what_keeps_files_from_going_is_said_and_they_wait(
             await expect(page.locator(".seg")).to_contain_text("✗ 未授權")
             await look_at(page, "met/revoked")
             await web.authorise(google, AMY)
+            await drag(page, ".drop", two)
             await page.get_by_role("button", name="現在就試").click()
             await expect(page.locator(".word.good")).to_have_count(1)
+            await expect(page.locator("#pdf-t")).to_have_text("乙.pdf")  # it is still chosen
             await expect(page.locator(".notice:visible")).to_have_count(0)
             [client] = await web.custody.workers.read(web.services.desk.clients.all, "tanhae")
             await web.services.desk.revoke(client.id, OPERATOR)

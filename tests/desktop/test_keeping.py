@@ -179,6 +179,21 @@ def test_a_link_among_the_contents_is_not_followed(tmp_path: Path) -> None:
     assert (tmp_path / "secret").read_bytes() == pdf()
 
 
+def test_what_waits_already_is_not_added_again(tmp_path: Path) -> None:
+    """A button is pressed twice; but what is being taken out can be added anew."""
+    shelf = shelf_in(tmp_path)
+    first = add(shelf)
+    add(shelf)
+    assert [one.id for one in shelf.all()] == [first.id]
+    assert [path.stem for path in (tmp_path / "queue").glob("*.pdf")] == [first.id]
+    for other in ({"name": "乙.pdf"}, {"content": pdf(seed=2)}):
+        add(shelf, **other)
+    assert len(shelf.all()) == 3
+    shelf.leaves(first.id)
+    add(shelf)
+    assert len(shelf.all()) == 4
+
+
 def test_history_is_kept_for_ninety_days(tmp_path: Path) -> None:
     now = 1_800_000_000.0
     kept = manager(tmp_path)

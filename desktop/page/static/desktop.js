@@ -30,8 +30,12 @@ if (form) {
     show();
   });
 
+  let isAdding = false;
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (isAdding) return; // pressed twice, it is still meant once
+    isAdding = true;
     const body = new FormData(form);
     try {
       const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
@@ -40,6 +44,24 @@ if (form) {
       show();
     } catch {
       away(true); // and what was chosen stays chosen
+    } finally {
+      isAdding = false;
+      quiet();
+      look();
+    }
+  });
+
+  // A button of one file leaves the page where it is, and what was chosen above.
+  document.addEventListener("submit", async (event) => {
+    const pressed = event.target;
+    if (!pressed.closest("[data-live=files]")) return;
+    event.preventDefault();
+    try {
+      const body = new URLSearchParams();
+      await fetch(pressed.action, { method: "POST", body, redirect: "manual" });
+      document.querySelector("main").focus({ preventScroll: true }); // the button may go
+    } catch {
+      away(true);
     } finally {
       quiet();
       look();
