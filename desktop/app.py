@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -17,13 +16,13 @@ from starlette.types import ASGIApp
 
 from desktop.gate.entering import ENTER, Entering
 from desktop.gate.gate import Gate
-from desktop.keeping.credentials import Pairing
 from desktop.page.frame import STATIC, page, refusal
 from desktop.page.texts import Texts
 from desktop.page.views import page_of
+from desktop.pairing import Pairer
 from desktop.receiving.form import FormReader, FormRefused
 from desktop.receiving.receiver import Receiver
-from desktop.sending.cloud import Cloud, CloudRefused, WrongAddress, address_of
+from desktop.sending.cloud import CloudRefused, WrongAddress
 from desktop.services import Services
 from security.errors import CustodyError
 
@@ -36,6 +35,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     STATIC.add_to(app)
     credentials, shelf, sender = services.credentials, services.shelf, services.sender
+    pairer = Pairer(credentials, services.network)
 
     def label() -> str:
         pairings = credentials.pairings
@@ -87,11 +87,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         typed, code = fields.get("address", "")[:2000], fields.get("code", "")[:32]
         again: dict[str, Any] = {"address": typed, "code": code, "status": 400}
         try:
-            cloud = Cloud(address_of(typed), services.network)
-            pairing = await asyncio.to_thread(_paired, cloud, code)
-        except asyncio.CancelledError:  # the program ends, and would wait for its threads
-            cloud.stop.interrupt()
-            raise
+            await pairer.pair(typed, code)
         except WrongAddress:
             return _pair_page(request, services, fault="address", **again)
         except CloudRefused as refused:
@@ -99,7 +95,6 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
             return _pair_page(request, services, fault=fault, **again)
         except CustodyError:
             return _pair_page(request, services, fault="offline", **again)
-        await asyncio.to_thread(credentials.keep, pairing)
         _log.info("client_changed", result="paired")
         services.standing.look(now=True)
         sender.wake()
@@ -203,14 +198,6 @@ async def _fields(request: Request) -> dict[str, str]:
             return {}
     found = parse_qs(bytes(body).decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[-1] for name, values in found.items()}
-
-
-def _paired(cloud: Cloud, code: str) -> Pairing:
-    """The pairing that a code becomes, by the department's own name where that is told."""
-    pairing = cloud.pair(code)
-    with suppress(CustodyError):
-        pairing = pairing.model_copy(update={"name": cloud.status(pairing)[0] or pairing.name})
-    return pairing
 
 
 def _back() -> Response:

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from desktop.pairing import Pairer
 from desktop.sending.cloud import handed_by
 from desktop.sending.waits import wait_for
 from security.errors import TransientFault
+from security.google.network import DIRECT
 from tests.desktop.kit import FORM, pdf, running_desktop
 from tests.desktop.test_keeping import PAIRING
 from tests.journeys import until
@@ -171,6 +173,36 @@ async def test_a_cloud_that_never_answers_does_not_keep_the_program(tmp_path: Pa
         async with asyncio.timeout(10):
             await let_go.wait()
         await asyncio.gather(pairing, return_exceptions=True)
+
+
+async def test_who_presses_again_while_the_cloud_wakes_is_told_of_the_pairing(
+    tmp_path: Path,
+) -> None:
+    """A code serves once: the second answer, which the browser shows, would be that it is wrong."""
+    asked, awake = asyncio.Semaphore(0), asyncio.Event()
+    answers = [
+        ("200 OK\r\nContent-Type: application/json", PAIRED),
+        ("403 Forbidden\r\nContent-Type: application/problem+json", {"code": "wrong_code"}),
+    ]
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        asked.release()
+        await awake.wait()
+        text = json.dumps(body)
+        writer.write(f"HTTP/1.1 {head}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+        writer.close()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    async with server, running_desktop(tmp_path) as desk:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        pairer = Pairer(desk.services.credentials, DIRECT)
+        pressed = [asyncio.create_task(pairer.pair(address, "AAAA-AAAA")) for _ in range(2)]
+        await asked.acquire()
+        awake.set()
+        await asyncio.gather(*pressed)
+        assert len(desk.services.credentials.pairings) == 1
 
 
 @pytest.mark.parametrize("boundary", ["", "x" * 300])
