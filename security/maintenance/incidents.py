@@ -138,6 +138,11 @@ class Incidents:
         if away > answered:
             seen[OUTAGE] = away
         for code, owners in seen.items():
+            ended = self._ended.get(code, float("-inf"))
+            if code not in self._by_code and report.started_at.timestamp() < ended:
+                # Another process has told the end meanwhile: it was a part of that, or else the
+                # next sweep meets it too.
+                continue
             # Documents that are not believed may be of people without a credential; who is on hold
             # is counted, also by a sweep that had to end before it saw anybody.
             most = owners if code in OF_FILES or code == HOLD else report.seen

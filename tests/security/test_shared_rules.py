@@ -420,6 +420,26 @@ async def test_what_two_processes_have_met_is_over_once_whoever_comes_first(
     assert both["one"].storage.names(MAINTENANCE, INCIDENT) == []
 
 
+async def test_a_sweep_that_began_before_the_end_was_told_does_not_begin_it_again(
+    processes: Processes,
+) -> None:
+    """It met the outage, and went on until after another process had told that it is over."""
+    processes.connect(ANN)
+    administrators, one, other = Administrators(), processes.start(), processes.start()
+    processes.shelf.is_away = True
+    await administrators.after_a_sweep(one)
+    late = await other.sweep.run()
+    processes.shelf.is_away = False
+    for _ in range(2):
+        processes.shelf.tick(0.5)
+        await administrators.after_a_sweep(one)
+    processes.shelf.tick(0.5)
+    await other.fleet.learn(late.model_copy(update={"seconds": 1.5}))
+    await administrators.hear(other)
+    await administrators.after_a_sweep(other)
+    assert administrators.heard == [(_AWAY, "begins"), (_AWAY, "over")]
+
+
 async def test_trouble_that_is_back_after_its_end_was_told_is_told_again(
     processes: Processes,
 ) -> None:
