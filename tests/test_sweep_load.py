@@ -34,7 +34,7 @@ from security.maintenance.sweep import Sweep
 from tests.security.test_oauth_errors import ROWS
 from tests.stores import MASK, storage_in, store_in
 
-pytestmark = [pytest.mark.load, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.load
 
 CLIENTS: Final = tuple(
     GoogleClient(f"{name}.apps.googleusercontent.com", SecretStr("GOCSPX-x")) for name in "ab"

@@ -51,7 +51,6 @@ async def test_twice_as_many_files_as_have_room_forwarded_at_once_all_arrive_in_
 
 
 @pytest.mark.one_way
-@pytest.mark.timeout(300)
 async def test_four_hundred_files_forwarded_at_once_all_arrive_in_order(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:

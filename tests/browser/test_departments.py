@@ -190,7 +190,6 @@ def test_a_desktop_page_is_paired_and_opened_by_the_sandboxs_pages(
 
 
 @pytest.mark.one_way
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_every_state_of_the_card_is_met(
     browser: Browser, tmp_path: Path, key: str, script: bool

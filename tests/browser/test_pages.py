@@ -147,7 +147,6 @@ def test_every_state_fits_and_can_be_used_by_everybody(
 
 
 @IN_REST
-@pytest.mark.timeout(300)
 @EVERY
 def test_pages_hold_at_320_pixels(browser: Browser, address: str, pages: tuple[str, ...]) -> None:
     """WCAG 1.4.10: of a wide window enlarged four times that is left."""

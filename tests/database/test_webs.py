@@ -22,7 +22,7 @@ from tests.journeys import until, until_struck
 from tests.mariadb import MariaDB
 from tests.security.kit import AMY
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.one_way]
+pytestmark = pytest.mark.one_way
 _CLIENTS: Final = 200
 WITHOUT_SWEEPS: Final = {"TOKEN_MAINTENANCE_INTERVAL_MINUTES": "0"}
 """What is refreshed is so for whoever asks."""

@@ -76,7 +76,6 @@ def is_whole(page: Html, lang: str, name: str) -> None:
 
 @needs("chromium")
 @pytest.mark.one_way
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["zh-TW", "zh-CN", "en-GB"])
 async def test_every_state_fits_and_can_be_used_by_everybody(tmp_path: Path, language: str) -> None:
     """Nothing scrolls sideways, nothing is too small to be hit, and axe finds nothing."""

@@ -68,7 +68,6 @@ async def desktop(
         await process.wait()
 
 
-@pytest.mark.timeout(300)
 async def test_each_promised_file_arrives_once(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:

@@ -32,7 +32,7 @@ MOMENTS: Final = {
 WAYS: Final[tuple[Way, ...]] = ("killed", "stopped", "stopped for long")
 FEW: Final[list[tuple[str, Way]]] = [("half of a file has gone", "killed")]
 ALL: Final = [(name, WAYS[number % len(WAYS)]) for number, name in enumerate(MOMENTS)]
-pytestmark = [pytest.mark.timeout(240), pytest.mark.encryption("on")]
+pytestmark = pytest.mark.encryption("on")
 
 
 @pytest.mark.parametrize(("name", "struck"), [*FEW, *more_in_rest(ALL, FEW)])

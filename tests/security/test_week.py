@@ -38,7 +38,6 @@ def left(credential: Credential) -> timedelta:
 
 
 @pytest.mark.one_way
-@pytest.mark.timeout(300)  # each hour that passes has the pool connect to a database anew
 async def test_a_credential_is_refreshed_ahead_each_hour_for_a_week(
     world: World, clock: FrozenDateTimeFactory
 ) -> None:
