@@ -22,6 +22,7 @@ from security.errors import CustodyError
 
 _RECORD: Final = ".record"
 _CONTENT: Final = ".pdf"
+_ASIDE: Final = ".aside"
 _DAY: Final = 86_400.0
 _ANEW_SECONDS: Final = 3600.0
 """So long what is in Drive already may be asked for once more."""
@@ -158,6 +159,9 @@ class Shelf:
         return self._folder / f"{id}{_RECORD}"
 
     def _found(self) -> Iterator[Record]:
+        for path in list(self._folder.glob(f"*{_ASIDE}")):  # its key may be here again
+            if _is_id(path.stem) and not self._path(path.stem).exists():
+                path.rename(self._path(path.stem))
         for path in self._folder.glob(f"*{_RECORD}"):
             if _is_id(path.stem):
                 try:
@@ -171,7 +175,7 @@ class Shelf:
             with os.fdopen(files.open_ours(self.content(path.stem)), "rb") as content:
                 size = os.fstat(content.fileno()).st_size
         except (FileNotFoundError, NotOurs):
-            path.rename(path.with_suffix(".aside"))  # it had ended: history alone
+            path.rename(path.with_suffix(_ASIDE))  # it had ended: history alone
             return
         name, added_at = f"{path.stem[:8]}{_CONTENT}", path.lstat().st_mtime
         yield Record(

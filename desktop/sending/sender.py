@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -89,6 +90,8 @@ class Sender:
 
     def __init__(self, route: Route) -> None:
         self._route = route
+        self.arrived: Callable[[str], object] = str
+        """Told the department of each file that is in Drive now; set before the start."""
         self._live: dict[str, Live] = {}
         self._wanted = threading.Condition()
         self._ends = False
@@ -148,6 +151,7 @@ class Sender:
             with self._wanted:
                 self._live.pop(id, None)
                 self._busy.discard(id)
+                self._wanted.notify_all()  # one of the same content may go now
 
     def _run(self) -> None:
         while (record := self._next()) is not None:
@@ -167,9 +171,13 @@ class Sender:
         with self._wanted:
             while not self._ends:
                 now, soonest = time.monotonic(), _LONGEST_SLEEP
+                before: set[tuple[str, str]] = set()
                 for record in self._route.shelf.queued():
                     live = self._live.get(record.id)
-                    if record.id in self._busy:
+                    its = record.department, record.md5
+                    is_behind = its in before and not record.anew  # the same is on its way
+                    before.add(its)
+                    if record.id in self._busy or is_behind:
                         continue
                     due = live.wait.until if live is not None and live.wait is not None else 0.0
                     if due <= now:
@@ -185,6 +193,10 @@ class Sender:
         pairing = self._route.credentials.of(record.department)
         if pairing is None:
             live.wait = Wait("unpaired", time.monotonic() + 3600)
+            return
+        if not record.anew and not record.file_id and (earlier := shelf.same(record)) is not None:
+            shelf.change(record.id, state="same", link=earlier.link, ended_at=shelf.now())
+            self._live.pop(record.id, None)
             return
         try:
             found = self._route.send(
@@ -239,6 +251,7 @@ class Sender:
             ended_at=shelf.now(),
         )
         _log.info("upload_finished", result="ok", size=record.size)
+        self.arrived(record.department)
 
     def _waits(self, live: Live, fault: CustodyError, pairing: Pairing) -> None:
         if live.progress.is_moving:

@@ -46,6 +46,12 @@ class Standings:
             if standing == "fine":
                 self._changed()
 
+    def arrived(self, department: str) -> None:
+        """A file has: where it was told otherwise, the department may be authorised by now. Only
+        the cloud can say: a session that was begun before takes bytes without it as well."""
+        if self.of(department) != "fine":
+            self.look(now=True)
+
     def look(self, *, now: bool = False) -> None:
         """Ask anew, where that is a while ago; nobody waits for it."""
         with self._lock:

@@ -89,6 +89,7 @@ def services_of(
         route = Route(shelf, credentials, network, google, lambda at: DriveApi(at, network))
         sender = Sender(route)
         standing = Standings(credentials, network, sender.wake)
+        sender.arrived = standing.arrived
         cloud = settings.desktop_cloud_url or ""
         sender.start()
         try:

@@ -194,6 +194,22 @@ def test_what_waits_already_is_not_added_again(tmp_path: Path) -> None:
     assert len(shelf.all()) == 4
 
 
+def test_history_is_back_once_its_key_is(tmp_path: Path) -> None:
+    """What was set aside meanwhile is tried again at each start."""
+    kept = manager(tmp_path)
+    shelf = shelf_in(tmp_path, kept)
+    waits, ended = add(shelf), add(shelf, "乙.pdf", pdf(seed=2))
+    shelf.change(ended.id, state="done", ended_at=shelf.now())
+    key = tmp_path / ".key"
+    before = key.read_bytes()
+    key.unlink()
+    for _ in range(2):
+        assert [one.state for one in shelf_in(tmp_path).all()] == ["lost"]
+    key.write_bytes(before)
+    found = {one.id: (one.name, one.state) for one in shelf_in(tmp_path).all()}
+    assert found == {waits.id: ("甲.pdf", "queued"), ended.id: ("乙.pdf", "done")}
+
+
 def test_history_is_kept_for_ninety_days(tmp_path: Path) -> None:
     now = 1_800_000_000.0
     kept = manager(tmp_path)

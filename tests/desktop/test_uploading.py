@@ -232,6 +232,26 @@ async def test_the_same_content_is_said_and_sent_again_on_demand(
     assert sorted(file["name"] for file in await files(google)) == ["乙.pdf", "甲.pdf"]
 
 
+async def test_the_same_content_at_one_time_is_sent_once(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """The second waits for the first; where nobody wants that one any more, it goes itself."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        await desk.pair(web.url, await code_for(web))
+        for name in ("甲.pdf", "乙.pdf", "丙.pdf"):
+            await desk.add((name, pdf()))
+        await desk.until_it_says("✗ not authorised")
+        await web.authorise(google, AMY)
+        await desk.browser.post(
+            f"/files/{desk.records[2].id}/remove",
+            headers={"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE},
+        )
+        assert [record.name for record in await desk.until("done", "same")] == ["乙.pdf", "丙.pdf"]
+        await desk.until_it_says("✓ authorised")  # the cloud is asked once a file has gone
+        assert desk.records[0].link == desk.records[1].link != ""
+    assert [file["name"] for file in await files(google)] == ["乙.pdf"]
+
+
 async def test_nothing_of_anybody_is_in_the_log(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
