@@ -12,6 +12,7 @@ from departments.clients.alarms import Alarm
 from departments.kinds import SESSIONS
 from sandbox.clients.google_controls import GoogleControls
 from tests import places
+from tests.documents import ROOT
 from tests.security.kit import AMY, BEN
 from tests.web.kit import OPERATOR, RunningWeb
 from tests.web.pages_kit import SETTINGS, Person, person
@@ -229,17 +230,19 @@ async def test_an_alarm_about_a_key_stands_at_its_computer(web: RunningWeb) -> N
         assert "Its key may be in other hands" not in someone.text
 
 
-async def test_a_pairing_code_is_for_a_program_of_ones_own(web: RunningWeb) -> None:
-    """None comes with this version: nobody is told to open it."""
-    for language, said in (
-        ("en", "Enter the address and the code in the program on “行控中心 3” that uploads."),
-        ("zh-TW", "在「行控中心 3」上負責上傳的程式裡輸入網址和配對碼。"),
-        ("zh-CN", "在“行控中心 3”上负责上传的程序里输入网址和配对码。"),
+async def test_a_pairing_code_says_where_it_is_typed(web: RunningWeb) -> None:
+    """In Drivekeeper on that computer, which somebody has to put there; or one's own program."""
+    for language, said, guide in (
+        ("en", "Open Drivekeeper on “行控中心 3”, and enter the address", "docs/desktop"),
+        ("zh-TW", "請在「行控中心 3」上開啟 Drivekeeper", "docs/zh_Hant/desktop"),
+        ("zh-CN", "请在“行控中心 3”上打开 Drivekeeper", "docs/zh_Hans/desktop"),
     ):
         async with person(web, language=language) as someone:
             await someone.open(SETTINGS)
             await someone.press(f"{SETTINGS}/clients", label="行控中心 3")
             assert said in someone.text
+            assert f" {guide}-setup.md" in someone.text
+            assert (ROOT / f"{guide}-setup.md").exists()
             [about] = [
                 one for one in someone.page.all("a") if one.attributes["href"] == "/api/docs"
             ][:1]
