@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from commands.departments import table as departments
-from commands.later import add_later, not_installed
+from commands.later import add_later, leave_out_missing, not_installed
 from commands.version import program_version
 
 RUNNING: Final = "Running it"
@@ -232,7 +232,9 @@ departments.add_to(app)
 
 @app.command(rich_help_panel=TRYING)
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port of the sandbox; 0: any free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the sandbox; 0: any free one.")
+    ] = 8765,
     flow: Annotated[Flow, typer.Option(help="How people connect.")] = Flow.device,
     folder: Annotated[Path, typer.Option(help="Emptied at every start.")] = Path(".sandbox"),
     allow_host: Annotated[
@@ -325,6 +327,7 @@ def main() -> None:
     sys.excepthook = _redacted
     if sys.stderr is None:  # without a console, as Windows' menu starts it: pythonw.exe
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for good
+    leave_out_missing(app)
     try:
         get_command(app)()  # `app()` would bring back an excepthook that prints exceptions' texts
     except ModuleNotFoundError as error:

@@ -74,5 +74,19 @@ def not_installed(error: ModuleNotFoundError) -> str | None:
     )
 
 
+def leave_out_missing(app: typer.Typer) -> None:
+    """Where the desktop's page alone is installed, let help speak of nothing else.
+
+    The others still say, when they are run, what they need.
+    """
+    if find_spec("bot") is not None:
+        return
+    for command in app.registered_commands:
+        command.hidden = getattr(command.callback, "__name__", "") != "version"
+    for group in app.registered_groups:
+        group.hidden = group.name != "desktop"
+    app.info.help = "Drivekeeper: a page on this computer from which PDFs go into Google Drive."
+
+
 def _stand_in() -> None:
     """Never called."""

@@ -110,6 +110,7 @@ def test_the_page_is_served_from_what_is_installed(installed: Path, tmp_path: Pa
     ("line", "code", "says"),
     [
         ("version", 0, f"drivekeeper {WHOLE['project']['version']}\n"),
+        ("--help", 0, "a page on this computer from which PDFs go"),
         ("--help", 0, "Serve this computer a page"),
         ("bot", 3, "needs bot, which is not installed"),
         ("tokens list", 3, "which is not installed"),
@@ -120,9 +121,10 @@ def test_the_page_is_served_from_what_is_installed(installed: Path, tmp_path: Pa
 def test_what_is_not_installed_is_said_in_a_sentence(
     installed: Path, tmp_path: Path, line: str, code: int, says: str
 ) -> None:
-    """Commands of the bot and the web are listed, and need more."""
+    """Help has what is there; commands of the bot and the web say what they need."""
     process = command(installed, tmp_path, *line.split())
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert says in out + err
     assert "Traceback" not in err
+    assert not re.search("Telegram|quarantine", out)
