@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from looks.connections import PATIENCE_SECONDS, Connection, Waiting
 
 _TRIED: Final = 20
+_LAST: Final = 65535
 _TAKEN: Final = frozenset({errno.EADDRINUSE, errno.EACCES})
 _MOST: Final = 128
 """Connections: other accounts of this machine can open them as well, and files want descriptors."""
@@ -25,21 +26,33 @@ _AT_ONCE: Final = 32
 _NO_SUCH: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
+class NoPort(OSError):
+    """None of those that were tried can be had; its `strerror` is the last one's."""
+
+    def __init__(self, number: int, reason: str, tried: range) -> None:
+        super().__init__(number, reason)
+        self.tried = tried
+
+
 def listen(port: int) -> tuple[int, Sequence[socket.socket]]:
     """The first port from this one on that is free at both addresses; 0: any.
 
     Somebody else on this machine may hold one of the two: a browser would ask them.
 
     Raises:
-        OSError: none of twenty is.
+        NoPort: none of twenty is.
+        OSError: nothing can listen here.
     """
-    for tried in range(port, port + _TRIED) if port else [0] * _TRIED:
+    tries = range(port, min(port + _TRIED, _LAST + 1))
+    last = OSError()
+    for tried in tries if port else [0] * _TRIED:
         try:
             return _both(tried)
         except OSError as error:
             if error.errno not in _TAKEN:
                 raise
-    raise OSError(errno.EADDRINUSE, "no port is free")
+            last = error
+    raise NoPort(last.errno or 0, last.strerror or "", tries)
 
 
 def _both(port: int) -> tuple[int, Sequence[socket.socket]]:

@@ -86,7 +86,9 @@ def _group(app: typer.Typer, name: str, says: str) -> typer.Typer:
 
 def _desktop(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Of the page; the next free one from there on.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the page; the next free one from there on.")
+    ] = 8000,
     env_file: EnvFile = DEFAULT_ENV_FILE,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page, or not.")

@@ -14,9 +14,11 @@ from commands.output import Exit, stop
 from config import SettingsError, load_settings
 from processes.desktop.menu import tell_trouble, tell_where
 from processes.desktop.running import (
+    NoPort,
     NotOurs,
     RunningAlready,
     Started,
+    address_in,
     home,
     run,
     show,
@@ -51,11 +53,17 @@ def desktop(port: int, env_file: Path, *, is_shown: bool, has_terminal: bool) ->
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
         end(f"Drivekeeper cannot start: these settings are wrong.\n{faults}", Exit.USAGE)
 
-    def open_page(path: Path) -> None:
-        if show(path):
+    def open_page(path: Path, opened: str = "") -> None:
+        """
+        Args:
+            opened: what is said where the browser does.
+        """
+        if is_shown and show(path):
+            if opened:
+                typer.echo(opened, err=True)
             return
         typer.echo(f"Open it with a browser: {path}", err=True)
-        if not has_terminal:
+        if is_shown and not has_terminal:
             tell_where(path)
 
     def started(what: Started) -> None:
@@ -64,8 +72,9 @@ def desktop(port: int, env_file: Path, *, is_shown: bool, has_terminal: bool) ->
         typer.echo(f"The page is at http://localhost:{what.port}; stop it with Ctrl+C.", err=True)
         if sys.stderr.isatty():
             typer.echo(f"If no browser opens: {what.entering.address}", err=True)
-        if is_shown:  # which may take a while to come: the page is served meanwhile
-            Thread(target=open_page, args=[what.entering.shown], daemon=True).start()
+        opening = Thread(target=open_page, args=[what.entering.shown], daemon=True)
+        # A browser may take a while to come: the page is served meanwhile.
+        opening.start() if is_shown else opening.run()
 
     visible = tuple(visible_places(Path.home()))
     try:
@@ -74,12 +83,20 @@ def desktop(port: int, env_file: Path, *, is_shown: bool, has_terminal: bool) ->
         path = way_in(home(), visible)
         if path is None:
             end("It runs already, and does not say where its page is. End it first.", Exit.FAULT)
-        typer.echo("It runs already; its page is opened again.", err=True)
-        if is_shown:
-            open_page(path)
+        typer.echo("It runs already.", err=True)
+        if sys.stderr.isatty() and (address := address_in(path)):
+            typer.echo(f"If no browser opens: {address}", err=True)
+        open_page(path, "Its page is opened again.")
     except NotOurs:
         end(
             f"Drivekeeper cannot start: {home()} is a link, or another account's. Move it away.",
+            Exit.FAULT,
+        )
+    except NoPort as error:
+        first, last = error.tried[0], error.tried[-1]
+        end(
+            f"Drivekeeper cannot start: it gets no port from {first} to {last} "
+            f"({reason_of(error)}). Start it with --port and another one; 0: any free one.",
             Exit.FAULT,
         )
     except OSError as error:

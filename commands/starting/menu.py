@@ -32,15 +32,18 @@ def install(
     with _said():
         added, started = menu.add(at_sign_in=at_sign_in)
     if as_json:
-        at = {"at_sign_in": str(started.entry) if started else None}
+        at = {"at_sign_in": str(started) if started else None}
         show_json({"entry": str(added.entry), "was_there": added.was_there, **at})
         return
     if added.was_there:
         typer.echo(f"Drivekeeper was in the start menu; it is there as new: {added.entry}")
     else:
         typer.echo(f"Drivekeeper is in the start menu now: {added.entry}")
-    if started:
-        typer.echo(f"It starts by itself when you sign in: {started.entry}")
+    if started and at_sign_in:
+        typer.echo(f"It starts by itself when you sign in: {started}")
+    elif started:
+        typer.echo(f"It still starts by itself when you sign in: {started}")
+        typer.echo("`drivekeeper desktop uninstall` takes out both.")
 
 
 def uninstall(as_json: AsJson = False) -> None:

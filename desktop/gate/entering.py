@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +115,15 @@ class Entering:
         if self.shown != self.path:  # what is in it has been spent
             self.shown.unlink(missing_ok=True)
         self.shown = self.path
+
+
+def address_in(path: Path) -> str | None:
+    """Where such a file leads; None: it cannot be read, or is gone by now."""
+    try:
+        found = re.search('href="([^"]+)"', path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+    return unescape(found[1]) if found else None
 
 
 def _digest(value: str) -> bytes:

@@ -35,6 +35,9 @@ class Menu(Protocol):
     def add(self, launch: Launch) -> Added:
         """Put the entry there, in the place of an earlier one."""
 
+    def found(self) -> Path | None:
+        """The entry; None: there is none."""
+
     def remove(self) -> Path | None:
         """Take the entry away; None: there was none."""
 

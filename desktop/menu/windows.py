@@ -56,6 +56,10 @@ class StartMenu:
         self._calls.save_link(str(self._link), str(launch.program), arguments, str(_ICON))
         return Added(self._link, was_there)
 
+    def found(self) -> Path | None:
+        """As `Menu.found`."""
+        return self._link if self._link.exists() else None
+
     def remove(self) -> Path | None:
         """As `Menu.remove`."""
         try:

@@ -52,6 +52,10 @@ class XdgMenu:
             files.write(self._system, path, content)
         return Added(self._entry, was_there)
 
+    def found(self) -> Path | None:
+        """As `Menu.found`."""
+        return self._entry if self._entry.exists() else None
+
     def remove(self) -> Path | None:
         """The icon goes as well."""
         if self._has_icon:

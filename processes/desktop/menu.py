@@ -10,8 +10,14 @@ from desktop.menu.telling import tell_trouble, tell_where
 __all__ = ["Added", "NoMenu", "add", "remove", "tell_trouble", "tell_where"]
 
 
-def add(*, at_sign_in: bool) -> tuple[Added, Added | None]:
+def add(*, at_sign_in: bool) -> tuple[Added, Path | None]:
     """Put this installation into the menu, and among what is started at sign-in.
+
+    Args:
+        at_sign_in: False: what is there stays.
+
+    Returns:
+        The menu's entry, and the one that is there for the sign-in.
 
     Raises:
         NoMenu: none is known here.
@@ -19,9 +25,10 @@ def add(*, at_sign_in: bool) -> tuple[Added, Added | None]:
         ValueError: this installation's path cannot stand there.
     """
     added = this_menu().add(this_launch())
+    starts = this_menu(at_sign_in=True)
     if not at_sign_in:
-        return added, None
-    return added, this_menu(at_sign_in=True).add(this_launch("--no-browser"))
+        return added, starts.found()
+    return added, starts.add(this_launch("--no-browser")).entry
 
 
 def remove() -> list[Path]:

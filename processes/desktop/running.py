@@ -19,7 +19,7 @@ from filelock import Timeout
 from config import Settings
 from config.places import has_screen
 from desktop.app import create_app
-from desktop.gate.entering import FILE, Entering
+from desktop.gate.entering import FILE, Entering, address_in
 from desktop.gate.visible import visible_places
 from desktop.keeping.credentials import DesktopCredentialManager
 from desktop.keeping.system import NotOurs, System, this_system
@@ -28,15 +28,17 @@ from desktop.sending.route import Route
 from desktop.sending.sender import Sender
 from desktop.sending.standing import Standings
 from desktop.services import Services
-from desktop.serving import listen, serving
+from desktop.serving import NoPort, listen, serving
 from drive.api import DriveApi
 from processes.desktop.ending import home, is_told_to_end, lock_of
 from security.google.network import Network
 
 __all__ = [
+    "NoPort",
     "NotOurs",
     "RunningAlready",
     "Started",
+    "address_in",
     "home",
     "run",
     "services_of",
@@ -108,12 +110,12 @@ async def run(
     until: asyncio.Event | None = None,
     visible: Iterable[Path] = (),
 ) -> None:
-    """Run until SIGINT or SIGTERM, or until this is set.
+    """Run until SIGINT, SIGTERM or SIGHUP, or until this is set.
 
     Args:
         visible: as `Entering` has it.
 
-    Raises: as `services_of`; OSError: no port is free.
+    Raises: as `services_of`; NoPort; OSError: nothing can listen here.
     """
     ended = until or _stopped()
     with services_of(settings, folder) as services:
@@ -145,8 +147,10 @@ def _stopped() -> asyncio.Event:
     if sys.platform == "win32":  # its loops know no signals
         signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(ended.set))
     else:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, ended.set)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # nohup has it ignore that its terminal is gone.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, ended.set)
     return ended
 
 

@@ -7,15 +7,20 @@ import ctypes
 import json
 import os
 import re
+import signal
+import socket
 import stat
 import subprocess
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli import app
 from config import child_environment
 from desktop.menu import windows
 from desktop.menu.entry import Launch
@@ -70,6 +75,8 @@ def test_it_is_put_into_the_menu_and_taken_out_again(tmp_path: Path) -> None:
     assert (tmp_path / ENTRY).read_text("utf-8") == first
     alone = first.replace("--from-menu", "--from-menu --no-browser")
     assert started.read_text("utf-8") == alone != first
+    code, said = command(tmp_path, "install")
+    assert (code, f"It still starts by itself when you sign in: {started}\n" in said) == (0, True)
     code, said = command(tmp_path, "uninstall")
     assert (code, "is out of the start menu" in said) == (0, True)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
@@ -157,6 +164,61 @@ async def test_it_is_started_once_and_found_again_and_ended(tmp_path: Path) -> N
     assert command(tmp_path, "stop") == (0, "Drivekeeper does not run.\n")
     [opened] = set(asked.read_text("utf-8").split())
     assert opened == (tmp_path / "open-drivekeeper.html").as_uri()
+
+
+@pytest.mark.parametrize("by", [[], ["nohup"]])
+@pytest.mark.one_way
+async def test_it_ends_with_its_terminal_unless_by_nohup(tmp_path: Path, by: list[str]) -> None:
+    """And takes the way in with it; a second start says where that is, and opens nothing."""
+    way_in = tmp_path / "open-drivekeeper.html"
+    words = ("-m", "cli", "desktop", "--port", "0")
+    started = await asyncio.create_subprocess_exec(
+        *(*by, sys.executable, *words, "--no-browser"),
+        env=environment(tmp_path),
+        stdin=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert started.stderr
+        said = ""
+        while f"browser: {way_in}\n" not in said:
+            line = (await started.stderr.readline()).decode()
+            assert line, said
+            said += line
+        if not by:
+            again = await asyncio.to_thread(command, tmp_path, "--no-browser")
+            assert again == (0, f"It runs already.\nOpen it with a browser: {way_in}\n")
+        started.send_signal(signal.SIGHUP)
+        if by:
+            assert (tmp_path / ".driver_management_system" / "open.html").exists()
+            started.send_signal(signal.SIGTERM)
+        assert await started.wait() == 0
+    finally:
+        if started.returncode is None:
+            started.kill()
+    assert not way_in.exists()
+
+
+@pytest.mark.one_way
+@pytest.mark.parametrize("line", ["desktop", "sandbox"])
+@pytest.mark.parametrize("port", ["65536", "-5"])
+def test_a_port_that_is_none_is_refused(line: str, port: str) -> None:
+    """Nothing is begun."""
+    done = CliRunner().invoke(app, [line, "--port", port])
+    assert (done.exit_code, "--port" in done.output) == (2, True)
+
+
+@pytest.mark.one_way
+def test_ports_that_are_all_taken_are_named(tmp_path: Path) -> None:
+    """None is tried that there is not: the last ones are less than twenty."""
+    with socket.socket() as last:
+        last.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # whoever has it, it is taken
+            last.bind(("127.0.0.1", 65535))
+            last.listen()
+        code, said = command(tmp_path, "--port", "65535", "--no-browser")
+    assert (code, "no port from 65535 to 65535 (Address already in use)" in said) == (3, True)
+    assert "--port" in said
 
 
 @pytest.mark.one_way
