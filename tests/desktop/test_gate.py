@@ -63,7 +63,10 @@ async def test_other_peoples_browsers_are_shown_nothing(tmp_path: Path) -> None:
                     base_url=f"http://localhost:{port}", cookies=cookies
                 ) as stranger:
                     for path in ("/", "/live", "/pair", "/files/x/content"):
-                        assert (await stranger.get(path)).status_code == 403
+                        refused = await stranger.get(path)
+                        assert refused.status_code == 403
+                        if path == "/":  # who started it from a terminal has no menu
+                            assert "start menu, or drivekeeper desktop" in refused.text
                     sent = await stranger.post(
                         "/files", files={"files": ("a.pdf", pdf())}, headers=FORM
                     )
