@@ -90,7 +90,7 @@ class Sender:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self.arrived: Callable[[str], object] = str
+        self.arrived: Callable[[str], object] = lambda department: None
         """Told the department of each file that is in Drive now; set before the start."""
         self._live: dict[str, Live] = {}
         self._wanted = threading.Condition()

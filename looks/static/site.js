@@ -12,15 +12,18 @@ const PATIENCE = 10_000; // ms
 
 // Said aloud, some at once where they come fast.
 
-let waiting = [];
+const waiting = new Map(); // of each part its newest: what it said before is true no more
 let lastSaid = -BETWEEN_WORDS;
+let isToSay = false;
 
-function say(text) {
-  waiting.push(text);
-  if (waiting.length > 1) return;
+function say(text, of) {
+  waiting.set(of, text);
+  if (isToSay) return;
+  isToSay = true;
   setTimeout(() => {
-    said.textContent = waiting.join(" · ");
-    waiting = [];
+    said.textContent = [...waiting.values()].join(" · ");
+    waiting.clear();
+    isToSay = false;
     lastSaid = performance.now();
   }, Math.max(0, lastSaid + BETWEEN_WORDS - performance.now()));
 }
@@ -122,7 +125,7 @@ function renew(part, fresh) {
   for (const name of part.getAttributeNames()) part.removeAttribute(name);
   for (const name of fresh.getAttributeNames()) part.setAttribute(name, fresh.getAttribute(name));
   part.replaceChildren(...fresh.cloneNode(true).childNodes);
-  if (isNews && fresh.dataset.said) say(fresh.dataset.said);
+  if (isNews && fresh.dataset.said) say(fresh.dataset.said, fresh.dataset.live);
 }
 
 // Focus is the reader's: it is given once, when the page comes.
@@ -137,6 +140,7 @@ function showScripted(root) {
 
 // That nobody answers, where a page has words for it.
 function away(isAway) {
+  page.classList.toggle("away", isAway);
   for (const one of all("[data-away]")) one.hidden = !isAway;
 }
 

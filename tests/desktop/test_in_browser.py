@@ -5,17 +5,19 @@ Screenshots are kept in test-artifacts/browser/desktop/.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from sandbox.clients.google_controls import GoogleControls
 from tests.browser.conftest import OPTIONS
 from tests.desktop.browsing import enter, look_at
+from tests.desktop.demo import SCENES, shown
 from tests.desktop.kit import code_for, pdf, running_desktop
 from tests.installed import CHROMIUM, needs
 from tests.journeys import out_of_place
@@ -180,6 +182,51 @@ async def test_what_keeps_files_from_going_is_said_and_they_wait(
         await expect(page.locator("#pdf-t")).to_have_text("丁.pdf")
         await look_at(page, "met/ended")
     assert sorted(file["name"] for file in await files(google)) == ["乙.pdf", "甲.pdf"]
+
+
+async def test_what_is_chosen_is_kept_until_it_is_stored(tmp_path: Path) -> None:
+    """A second drop is added, leaving is asked about, what is gone is said, and the others go."""
+    one, two, three = on_disk(tmp_path / "dropped", "甲.pdf", "乙.pdf", "丙.pdf")
+    stores = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await stores.wait()
+        await route.continue_()
+
+    async with chromium() as browser, somebody(browser) as page:
+        async with shown(tmp_path / "desk", SCENES["uploading"]) as entering:
+            await enter(page, entering)
+            chosen, note = page.locator("#pdf-t"), page.locator("#pdf-n")
+            await drag(page, "h1", one, two)
+            await drag(page, ".drop", two, three)
+            await expect(chosen).to_have_text("甲.pdf · 乙.pdf · 丙.pdf")
+            await look_at(page, "met/chosen")
+            page.once("dialog", lambda dialog: dialog.dismiss())
+            async with page.expect_event("dialog") as asked:
+                await page.locator('.foot a[lang="en"]').click(no_wait_after=True)
+            assert (await asked.value).type == "beforeunload"
+            two.unlink()
+            await page.route("**/files", hold)
+            await page.get_by_role("button", name=UPLOAD).click()
+            await expect(note).to_contain_text("正在存檔")
+            stores.set()
+            await expect(page.get_by_role("alert")).to_contain_text("乙.pdf")
+            await expect(page.locator(".file", has_text="丙.pdf")).to_have_count(1)
+            await expect(page.locator(".file", has_text="甲.pdf")).to_have_count(1)
+            await expect(note).to_contain_text("500")
+            await look_at(page, "met/gone")
+            await page.unroute("**/files")
+            await drag(page, ".drop", one)
+            await page.get_by_role("button", name="清除選取").click()
+            await expect(note).to_contain_text("500")
+            said = "for (const one of ['1', '2']) say(one, 'files')"
+            await page.evaluate(f"said.textContent = ''; lastSaid = -BETWEEN_WORDS; {said}")
+            await expect(page.locator("#said")).to_have_text("2")
+        await expect(page.get_by_role("alert")).to_contain_text("已經沒有在執行")
+        turns = "getComputedStyle(document.querySelector('.file .sign.busy svg')).animationName"
+        assert await page.evaluate(turns) == "none"
+        await expect(page.locator(".file .sign.busy").first).to_be_visible()
+        await expect(page.locator(".file:has(.sign.busy) .more").first).to_be_hidden()
 
 
 async def upload(page: Page, onto: str, dropped: Path) -> None:

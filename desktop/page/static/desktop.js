@@ -10,13 +10,54 @@ if (form) {
   const shown = form.querySelector("#pdf-t");
   const note = form.querySelector("#pdf-n");
   const [asked, limits] = [shown.textContent, note.textContent];
+  const unread = document.querySelector("[data-unread]");
+  const clear = form.querySelector("[data-clear]");
+  let chosen = [...input.files];
+  let isAdding = false;
 
   const show = () => {
-    const names = [...input.files].map((file) => file.name);
+    const names = chosen.map((file) => file.name);
     shown.textContent = names.length ? names.join(" · ") : asked;
-    note.textContent = names.length ? note.dataset.chosen : limits;
+    note.textContent = !names.length ? limits : isAdding ? note.dataset.storing : note.dataset.chosen;
+    clear.hidden = !names.length || isAdding;
   };
-  input.addEventListener("change", show);
+  const choose = (files) => {
+    chosen = files;
+    const kept = new DataTransfer();
+    for (const file of files) kept.items.add(file);
+    input.files = kept.files;
+    show();
+  };
+  const isSame = (one, other) =>
+    ["name", "size", "lastModified"].every((what) => one[what] === other[what]);
+  const choosesMore = (files) => {
+    unread.hidden = true;
+    choose([...chosen, ...[...files].filter((one) => !chosen.some((other) => isSame(one, other)))]);
+  };
+  input.addEventListener("change", () => choosesMore(input.files));
+  clear.addEventListener("click", () => {
+    choose([]);
+    input.focus();
+  });
+  show();
+
+  // What was moved or changed since it was chosen, or is a folder, would break off all the others.
+  const leaveOutUnreadable = async () => {
+    const files = chosen;
+    const read = await Promise.allSettled(files.map((file) => file.slice(0, 1).arrayBuffer()));
+    const gone = files.filter((_, at) => read[at].status === "rejected");
+    if (!gone.length) return false;
+    choose(chosen.filter((file) => !gone.includes(file)));
+    unread.querySelector("[data-names]").textContent = gone.map((file) => file.name).join(" · ");
+    unread.hidden = false;
+    return true;
+  };
+
+  // Another language, or another page: the browser asks before it forgets what was chosen.
+  addEventListener("beforeunload", (event) => {
+    if (chosen.length) event.preventDefault();
+  });
+
   for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, () => drop.classList.add("over"));
   for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
 
@@ -26,26 +67,31 @@ if (form) {
     if (event.target === input) return;
     event.preventDefault();
     if (!event.dataTransfer.files.length) return;
-    input.files = event.dataTransfer.files;
-    show();
+    choosesMore(event.dataTransfer.files);
   });
-
-  let isAdding = false;
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (isAdding) return; // pressed twice, it is still meant once
     isAdding = true;
-    const body = new FormData(form);
+    unread.hidden = true;
+    show();
     try {
+      await leaveOutUnreadable();
+      const sent = chosen;
+      if (!sent.length) return;
+      const body = new FormData(form);
       const answer = await fetch(form.action, { method: "POST", body, redirect: "manual" });
-      if (answer.type !== "opaqueredirect") return instead(await answer.text());
-      input.value = "";
-      show();
+      if (answer.type !== "opaqueredirect") {
+        instead(await answer.text());
+        return choose([]);
+      }
+      choose(chosen.filter((file) => !sent.includes(file))); // more may have been dropped
     } catch {
-      away(true); // and what was chosen stays chosen
+      if (!(await leaveOutUnreadable())) away(true); // and what was chosen stays chosen
     } finally {
       isAdding = false;
+      show();
       quiet();
       look();
     }
