@@ -291,7 +291,9 @@ class Incidents:
                 continue
             if known is None:
                 continue
-            if (known.since, known.over) == (incident.since, incident.over):
+            # What goes on for both is the same trouble, whoever met it first.
+            is_same = not incident.over or known.since == incident.since
+            if is_same and known.over == incident.over:
                 incident.logged |= known.logged
         for code in self.changed:
             known = mine.get(code)

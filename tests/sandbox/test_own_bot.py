@@ -152,7 +152,9 @@ async def test_a_departments_service_account_reads_its_roster(folder: Path) -> N
 @pytest.mark.parametrize("by", ["", "nohup "])
 @pytest.mark.one_way
 async def test_it_ends_with_its_terminal_unless_by_nohup(folder: Path, by: str) -> None:
-    line = f"exec {by}.venv/bin/drivekeeper sandbox --no-bot --port 0 </dev/null"
+    # Whatever runs the tests may be under nohup itself.
+    line = f"exec env --default-signal=HUP {by}.venv/bin/drivekeeper sandbox --no-bot --port 0"
+    line += " </dev/null"
     async with running(folder, line) as sandbox:
         await printed(sandbox, "PUBLIC_URL=")
         sandbox.send_signal(signal.SIGHUP)

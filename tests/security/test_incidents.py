@@ -288,6 +288,20 @@ def test_what_is_back_before_its_end_was_told_has_never_ended(admins: Administra
     assert admins.heard == ["unknown_key 1", "unknown_key over"]
 
 
+def test_what_another_process_met_first_is_no_new_trouble() -> None:
+    """The storage was away: each has met it, and the other one's is written down first."""
+    one, other = Incidents(process="one"), Incidents(process="other")
+    other.see("database_unreachable", 10.0, 0)
+    one.see("database_unreachable", 11.0, 0)
+    for incident in one.open():
+        incident.logged = True
+        one.told(incident)
+    written = {name: kept for name, kept in other.take_changes().items() if kept is not None}
+    one.take_up(written, 12.0)
+    [known] = one.open()
+    assert (known.since, known.told, known.logged) == (10.0, True, True)
+
+
 def test_what_ended_before_anybody_was_told_is_not_told(admins: Administrators) -> None:
     """It is over."""
     admins.incidents.see("unknown_key", admins.now.timestamp(), 1)
