@@ -119,3 +119,13 @@ async def running_desktop(
     finally:
         ended.set()
         await task
+
+
+@asynccontextmanager
+async def paired_desktop(
+    web: RunningWeb, folder: Path, may: tuple[str, ...] = ("upload",), **changes: Any
+) -> AsyncIterator[RunningDesktop]:
+    """As `running_desktop`, and paired with 淡海 by a code."""
+    async with running_desktop(folder, **changes) as desk:
+        await desk.pair(web.url, await code_for(web, may=may))
+        yield desk

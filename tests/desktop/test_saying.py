@@ -18,7 +18,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import TransientFault
 from tests.desktop.demo import File
-from tests.desktop.kit import FORM, RunningDesktop, code_for, pdf, running_desktop
+from tests.desktop.kit import FORM, RunningDesktop, paired_desktop, pdf, running_desktop
 from tests.desktop.test_keeping import PAIRING, manager
 from tests.journeys import out_of_place, until, until_struck
 from tests.pages.clock import NOW
@@ -45,8 +45,7 @@ async def test_a_cloud_without_its_database_is_waited_for(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
     await web.authorise(google, AMY)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         with out_of_place(tmp_path / "user_data"):
             await desk.add(("甲.pdf", pdf()))
             page = await desk.until_it_says("Waiting for the cloud")
@@ -59,8 +58,7 @@ async def test_a_blocked_key_is_said_and_serves_again_once_it_is_unblocked(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
     await web.authorise(google, AMY)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
         await web.services.desk.block(client.id, OPERATOR)
         await desk.add(("甲.pdf", pdf()))
@@ -83,8 +81,9 @@ async def test_what_is_cancelled_while_bytes_move_leaves_nothing(
     await web.authorise(google, AMY)
     await google.rate("google.upload.chunk", 100_000)
     endpoint = web.settings.google_api_endpoint
-    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
-        await desk.pair(web.url, await code_for(web, may=may))
+    async with paired_desktop(
+        web, tmp_path / "desk", may=may, google_api_endpoint=endpoint
+    ) as desk:
         await desk.add(("甲.pdf", pdf(5_000_000)))
         [record] = desk.records
         await until(lambda: moves(desk, record.id))
@@ -113,8 +112,9 @@ async def test_what_has_arrived_before_it_is_cancelled_is_said_to_be_there(
     """Also where only Drive's answer was lost; and where nobody can be asked, that it may be."""
     await web.authorise(google, AMY)
     endpoint = web.settings.google_api_endpoint
-    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
-        await desk.pair(web.url, await code_for(web, may=may))
+    async with paired_desktop(
+        web, tmp_path / "desk", may=may, google_api_endpoint=endpoint
+    ) as desk:
         await google.fault("google.upload.chunk", "after")
         first = 0 if "token" in may else 1
         await google.fault("google.upload.status", "hang", skip=first, count=None)
@@ -142,8 +142,7 @@ async def test_another_file_of_the_same_name_is_said_to_be_beside_it(
 ) -> None:
     """Drive keeps both; the same content is not sent again, and that is said with its time."""
     await web.authorise(google, AMY)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         await desk.add(("班表.pdf", pdf(seed=1)))
         await desk.until("done")
         assert "another file of this name" not in (await desk.browser.get("/live")).text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.clients.google_controls import GoogleControls
-from tests.desktop.kit import code_for, pdf, running_desktop
+from tests.desktop.kit import code_for, paired_desktop, pdf, running_desktop
 from tests.desktop.relay import relay
 from tests.desktop.test_keeping import PAIRING
 from tests.journeys import out_of_place, until, until_struck
@@ -58,8 +58,9 @@ async def test_a_key_that_may_uploads_by_an_access_token(
     """The token is kept, sealed, and given anew where Google does not accept it any more."""
     await web.authorise(google, AMY)
     endpoint = web.settings.google_api_endpoint
-    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
-        await desk.pair(web.url, await code_for(web, may=("upload", "token")))
+    async with paired_desktop(
+        web, tmp_path / "desk", may=("upload", "token"), google_api_endpoint=endpoint
+    ) as desk:
         await desk.add(("甲.pdf", pdf(seed=1)))
         await desk.until("done")
         [first] = desk.services.credentials.pairings
@@ -78,8 +79,7 @@ async def test_a_key_that_may_uploads_by_an_access_token(
 async def test_files_wait_for_consent_and_then_go_by_themselves(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         await desk.add(("甲.pdf", pdf()))
         page = await desk.until_it_says("has not authorised Google Drive yet")
         assert "淡海" in page
@@ -92,8 +92,7 @@ async def test_a_revoked_key_is_said_and_another_pairing_sends_what_waits(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
     await web.authorise(google, AMY)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
         await web.services.desk.revoke(client.id, OPERATOR)
         await desk.add(("甲.pdf", pdf()))
@@ -123,8 +122,9 @@ async def test_what_arrived_before_a_kill_does_not_arrive_again_by_another_key(
     """Drive has it whole, and this computer does not know yet; then it is paired anew."""
     await web.authorise(google, AMY)
     endpoint = web.settings.google_api_endpoint
-    async with running_desktop(tmp_path / "desk", google_api_endpoint=endpoint) as desk:
-        await desk.pair(web.url, await code_for(web, may=before))
+    async with paired_desktop(
+        web, tmp_path / "desk", may=before, google_api_endpoint=endpoint
+    ) as desk:
         await google.fault("google.upload.chunk", "after")
         first = 0 if "token" in before else 1  # the cloud's session is asked before a byte goes
         await google.fault("google.upload.status", "hang", skip=first, count=None)
@@ -150,8 +150,7 @@ async def test_a_full_drive_is_said(
 ) -> None:
     await web.authorise(google, AMY)
     await google.set_quota(AMY, limit=1000, used=1000)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         await desk.add(("甲.pdf", pdf()))
         await desk.until_it_says("the Drive is full")
         await google.set_quota(AMY, limit=10**9, used=0)
@@ -217,8 +216,7 @@ async def test_the_same_content_is_said_and_sent_again_on_demand(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
     await web.authorise(google, AMY)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         await desk.add(("甲.pdf", pdf()))
         await desk.until("done")
         await desk.add(("乙.pdf", pdf()))
@@ -235,8 +233,7 @@ async def test_the_same_content_at_one_time_is_sent_once(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
     """The second waits for the first; where nobody wants that one any more, it goes itself."""
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         for name in ("甲.pdf", "乙.pdf", "丙.pdf"):
             await desk.add((name, pdf()))
         await desk.until_it_says("✗ not authorised")
@@ -255,8 +252,7 @@ async def test_nothing_of_anybody_is_in_the_log(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
     await web.authorise(google, AMY)
-    async with running_desktop(tmp_path / "desk") as desk:
-        await desk.pair(web.url, await code_for(web))
+    async with paired_desktop(web, tmp_path / "desk") as desk:
         await desk.add(("名冊.pdf", pdf()))
         await desk.until("done")
         [pairing] = desk.services.credentials.pairings
