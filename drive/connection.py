@@ -5,11 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from http.client import HTTPConnection, HTTPResponse, NotConnected
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,10 +23,10 @@ from drive.errors import NotRenewed
 from security.credential import Credential
 from security.errors import ConsentRequired, TransientFault
 from security.google import sockets
+from security.google.bounded import MOST_BYTES, MOST_SECONDS, BoundedResponse
 from security.google.network import DIRECT, Network
 
 _TIMEOUT_SECONDS: Final = 30
-IDLE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,8 @@ class Http(httplib2.Http):  # type: ignore[misc]
         self.redirect_codes = httplib2.REDIRECT_CODES - {308}
         self._network = network
         self._is_cut = False
+        self.most_bytes, self.most_seconds = MOST_BYTES, MOST_SECONDS
+        """That an answer may have."""
 
     def request(self, uri: str, *args: Any, **options: Any) -> tuple[httplib2.Response, bytes]:
         """Ask over the network's own connections; redirects are followed through here as well.
@@ -88,6 +89,9 @@ class Http(httplib2.Http):  # type: ignore[misc]
 
     def _conn_request(self, conn: Any, *args: Any) -> tuple[httplib2.Response, bytes]:
         conn.admit = self._admit
+        conn.response_class = partial(
+            BoundedResponse, most_bytes=self.most_bytes, most_seconds=self.most_seconds
+        )
         # Here httplib2 has made the connection, which `cut` has found, or has been called before.
         if self._is_cut:
             raise ConnectionAbortedError("cut")
@@ -291,59 +295,3 @@ def _for_google(token: AccessToken) -> tuple[str, datetime | None]:
     if expiry is not None:
         expiry = expiry.astimezone(UTC).replace(tzinfo=None) + _helpers.REFRESH_THRESHOLD
     return token.value.get_secret_value(), expiry
-
-
-class ConnectionPool:
-    """Connections that calls have done with, for the next ones: opening one takes round trips.
-
-    Whose the next call is does not matter: a token goes with each request, not with a connection.
-    Any thread may use this.
-    """
-
-    def __init__(self, connect: Callable[[], httplib2.Http]) -> None:
-        """
-        Args:
-            connect: makes new ones.
-        """
-        self._connect = connect
-        self._idle: deque[tuple[float, httplib2.Http]] = deque()
-        """Since when (monotonic), the longest first."""
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def acquire(self) -> httplib2.Http:
-        """The connection used last, if it is still good; else a new one."""
-        while True:
-            with self._lock:
-                if not self._idle:
-                    return self._connect()
-                since, http = self._idle.pop()
-            if time.monotonic() - since < IDLE_SECONDS and not _has_ended(http):
-                return http
-            http.close()
-
-    def release(self, http: httplib2.Http) -> None:
-        """Keep a connection after a call that ended well: it holds nothing more of an answer."""
-        with self._lock:
-            self._idle.append((time.monotonic(), http))
-        self.close_idle(0 if self._closed else IDLE_SECONDS)
-
-    def close_idle(self, seconds: float = IDLE_SECONDS) -> None:
-        """Close the connections that nobody has used for so many seconds."""
-        while True:
-            with self._lock:
-                if not self._idle or time.monotonic() - self._idle[0][0] < seconds:
-                    return
-                _, http = self._idle.popleft()
-            http.close()
-
-    def close(self) -> None:
-        """Close all idle connections, also those that are released from here on."""
-        self._closed = True
-        self.close_idle(0)
-
-
-def _has_ended(http: httplib2.Http) -> bool:
-    """Whether the other side has closed: there is something to read before anything was asked."""
-    found = [one.sock for one in http.connections.values() if one.sock is not None]
-    return sockets.have_arrivals(found)

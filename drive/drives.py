@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from drive.api import DriveApi
 from drive.cache import DriveCache
-from drive.connection import IDLE_SECONDS, AccessToken, ConnectionPool, TokenSource, authorized
+from drive.connection import AccessToken, TokenSource, authorized
 from drive.content import Contents
 from drive.files import Files
 from drive.folders import Folders
@@ -24,6 +24,7 @@ from security.custody.custodian import Custodian
 from security.custody.deadline import Deadline
 from security.custody.threads import Threads
 from security.errors import ConsentRequired, OperatorFault
+from security.google.pool import IDLE_SECONDS, ConnectionPool
 
 T = TypeVar("T")
 _RENEWAL_SECONDS: Final = 60

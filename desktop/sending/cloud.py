@@ -26,6 +26,8 @@ from security.google.network import DIRECT, Network
 
 WAKING_SECONDS: Final = 90
 """A host that sleeps takes a minute to answer."""
+MOST_BYTES: Final = 1024 * 1024
+"""Of any answer to a question for one file: far more than it takes."""
 _PROBLEM: Final = "application/problem+json"
 _MIME: Final = "application/pdf"
 _KEY: Final = re.compile(r"dkc_[!-~]{1,500}")
@@ -82,7 +84,7 @@ class Cloud:
     network: Network = DIRECT
     stop: StopSignal = field(default_factory=StopSignal)
     patience: float = WAKING_SECONDS
-    """Seconds."""
+    """Seconds that it has for an answer, and its beginning as well."""
 
     def pair(self, code: str) -> Pairing:
         """What a pairing code becomes, once.
@@ -157,6 +159,7 @@ class Cloud:
     ) -> dict[str, Any]:
         http = Http(self.network)
         http.timeout, http.follow_redirects = self.patience, False
+        http.most_bytes, http.most_seconds = MOST_BYTES, self.patience
         headers = {"Accept": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.get_secret_value()}"

@@ -6,20 +6,22 @@ What needs a token is asked of the cloud, or left to it; `upload.py` sends the b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import google_auth_httplib2
 from pydantic import SecretStr
 
 from desktop.keeping.credentials import Pairing
 from desktop.queue.records import Record
-from desktop.sending.cloud import Cloud, Handed
+from desktop.sending.cloud import MOST_BYTES, Cloud, Handed
 from drive import Drive, DriveFile, DriveRefused
 from drive.api import DriveApi
 from drive.cache import DriveCache
 from drive.connection import Http
 from drive.uploading.stopping import StopSignal
 from security.errors import TransientFault
+
+_ANSWER_SECONDS: Final = 60.0
 
 
 @dataclass
@@ -43,7 +45,10 @@ class CloudDrive(Drive):
     def __init__(
         self, api: DriveApi, stop: StopSignal, cloud: Cloud, pairing: Pairing, record: Record
     ) -> None:
-        http = cast(google_auth_httplib2.AuthorizedHttp, _Anonymous(cast(Http, api.connect())))
+        connections = cast(Http, api.connect())
+        # The cloud says where the bytes go: that need not be Google.
+        connections.most_bytes, connections.most_seconds = MOST_BYTES, _ANSWER_SECONDS
+        http = cast(google_auth_httplib2.AuthorizedHttp, _Anonymous(connections))
         super().__init__(api, http, DriveCache(), stop)
         self._cloud = cloud
         self._pairing = pairing

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 
+from drive.connection import Http
 from security.google.network import DIRECT, Network
-from sheets.reading.bounded import BoundedHttp
+from sheets.answer import MAX_BODY
 
 _GOOGLES: Final = "www.googleapis.com"
 """Where all of Google's older services are, and Sheets is not."""
@@ -47,9 +48,12 @@ class SheetsApi:
         # It builds one anew whenever it is asked.
         self._spreadsheets = service.spreadsheets()
 
-    def connect(self) -> BoundedHttp:
-        """New connections, for one thread at a time."""
-        return BoundedHttp(self._network)
+    def connect(self) -> Http:
+        """New connections, for one thread at a time. Redirects are not followed: the token in a
+        request is for this host alone."""
+        http = Http(self._network)
+        http.follow_redirects, http.most_bytes = False, MAX_BODY
+        return http
 
     def request(self, spreadsheet: str, fields: str, ranges: Sequence[str] = ()) -> Any:
         """The request for a spreadsheet.

@@ -15,13 +15,14 @@ from typing import Final
 
 import httplib2
 
-from drive.connection import AccessToken, ConnectionPool
+from drive.connection import AccessToken, Http
 from drive.errors import translating_errors, unreadable_answer
 from drive.uploading.stopping import TimeLimit
 from security.errors import CustodyError, OperatorFault, TransientFault
+from security.google.bounded import TooLarge
+from security.google.pool import ConnectionPool
 from sheets.answer import FIELDS, MAX_BODY, TITLES, open_answer
 from sheets.reading.api import SheetsApi
-from sheets.reading.bounded import BoundedHttp, TooLarge
 from sheets.reading.pauses import Pauses
 from sheets.reading.refusals import NoSuchTab, TokenRejected, refusal_of, too_large
 from sheets.reading.tabs_known import TabsAsked, TabsKnown
@@ -162,7 +163,7 @@ class Reader:
         return content
 
     def _exchange(
-        self, http: BoundedHttp, address: str, headers: Mapping[str, str], limit: TimeLimit
+        self, http: Http, address: str, headers: Mapping[str, str], limit: TimeLimit
     ) -> tuple[httplib2.Response, bytes]:
         try:
             with translating_errors("Sheets"), limit.waking(http.cut):

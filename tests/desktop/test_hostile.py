@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from desktop.pairing import Pairer
-from desktop.sending.cloud import handed_by
+from desktop.sending.cloud import Cloud, handed_by
 from desktop.sending.waits import wait_for
 from security.errors import TransientFault
 from security.google.network import DIRECT
@@ -234,3 +234,62 @@ async def test_a_browser_that_breaks_off_is_no_fault(
         await until(lambda: not list(queue.glob("*.pdf")))
         assert desk.records == []
     assert "raceback" not in capfd.readouterr().err
+
+
+@asynccontextmanager
+async def endless(head: str, piece: bytes, pause: float = 0.0) -> AsyncIterator[tuple[str, Any]]:
+    """Whoever asks gets this head and then these bytes for ever; its address, and how many."""
+    sent = [0]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head.encode())
+            while True:
+                writer.write(piece)
+                await writer.drain()
+                sent[0] += len(piece)
+                await asyncio.sleep(pause)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", sent
+
+
+ENDLESS = ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[", b" " * 65536)
+
+
+async def test_an_answer_without_end_is_not_read_to_it(tmp_path: Path) -> None:
+    """Neither the cloud's nor that of whoever takes the bytes for it; the file waits."""
+    async with (
+        endless(*ENDLESS) as (upload, taken),
+        endless(*ENDLESS) as (cloud, said),
+        running_desktop(tmp_path) as desk,
+    ):
+        session = {"state": "waiting", "file_id": FILE_ID, "session_url": f"{upload}/upload?id=1"}
+        async with cloud_that_says(pair=PAIRED, upload_sessions=session) as address:
+            assert (await desk.pair(address, "AAAA-AAAA")).status_code == 303
+            await desk.add(("甲.pdf", pdf()))
+            await desk.until_it_says("Waiting for the cloud")
+        desk.services.credentials.keep(PAIRING.model_copy(update={"cloud": cloud}))
+        await desk.add(("乙.pdf", pdf(seed=1)))
+        await until(lambda: said[0] > 0)
+        await desk.until_it_says("2 waiting")
+        assert [record.state for record in desk.records] == ["queued", "queued"]
+    assert 0 < taken[0] < 100 * 2**20
+    assert 0 < said[0] < 100 * 2**20
+
+
+@pytest.mark.parametrize(
+    "head", ["", "HTTP/1.1 200 OK\r\n", ENDLESS[0]], ids=["status", "head", "body"]
+)
+async def test_an_answer_that_drips_ends_in_time(head: str) -> None:
+    """Each byte comes long before any time-out."""
+    async with endless(head, b" ", pause=0.01) as (address, _):
+        cloud = Cloud(address, patience=0.2)
+        with pytest.raises(TransientFault):
+            async with asyncio.timeout(20):
+                await asyncio.to_thread(cloud.status, PAIRING)
