@@ -224,7 +224,7 @@ async def test_a_hundred_people_at_once_are_no_burden(kit: Kit) -> None:
     await asyncio.gather(*[person.wait_for("thanks") for person in people])
     asked = time.monotonic()
     await kit.controls.state()
-    assert time.monotonic() - asked < 0.25
+    assert time.monotonic() - asked < 2
     assert time.monotonic() - begun < 20
 
 

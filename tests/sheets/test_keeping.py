@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
@@ -292,7 +293,7 @@ async def test_names_say_nothing_of_anybody_and_what_is_kept_is_sealed(
         for name in kept.storage.names(kind):
             assert name.startswith("tanhae.r0")
             [found] = kept.storage.read([Key(kind, name)])
-            assert "1011" not in name
+            assert "1011" not in re.findall(r"\d+", name)
             assert b"body" not in found.raw  # type: ignore[union-attr]
 
 
