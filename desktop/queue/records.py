@@ -40,6 +40,8 @@ class Record(BaseModel):
     """Its content is in Drive already, and shall be once more."""
     file_id: str = ""
     """What it is, or is to be, in Drive: under whichever key it goes on, Drive keeps one of it."""
+    may_be_whole: bool = False
+    """Whether Drive may have all of it: noted before the last of its bytes goes."""
     session: SecretStr | None = None
     """Of an upload that this computer has begun itself, by a token."""
 

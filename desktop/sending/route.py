@@ -73,8 +73,13 @@ class Route:
 
         Raises: as `upload.upload`; CloudRefused; Gone.
         """
-        content = QueuedContent(self.shelf.content(record.id), record.size)
-        if not self.shelf.content(record.id).is_file():
+        path = self.shelf.content(record.id)
+
+        def all_goes() -> None:
+            self.shelf.change(record.id, may_be_whole=True)
+
+        content = QueuedContent(path, record.size, all_goes)
+        if not path.is_file():
             raise Gone("it is not here any more")
         send = self._by_token if "token" in pairing.may else self._by_session
         return send(record, pairing, content, progress, stop, lambda: reading(content))
@@ -123,7 +128,7 @@ class Route:
         answered: Callable[[], object],
     ) -> DriveFile:
         def new_id(file_id: str) -> None:
-            self.shelf.change(record.id, file_id=file_id, session=None)
+            self.shelf.change(record.id, file_id=file_id, session=None, may_be_whole=False)
 
         cloud = Cloud(pairing.cloud, self.network, stop)
         handed = cloud.begin(pairing, record)
@@ -161,7 +166,7 @@ class Route:
         answered: Callable[[], object],
     ) -> DriveFile:
         def new_id(file_id: str) -> None:
-            self.shelf.change(record.id, file_id=file_id, session=None)
+            self.shelf.change(record.id, file_id=file_id, session=None, may_be_whole=False)
 
         def new_session(address: SecretStr) -> None:
             self.shelf.change(record.id, session=address)

@@ -35,8 +35,6 @@ class Live:
     attempts: int = 0
     wait: Wait | None = None
     """None: it is at work."""
-    may_be_whole: bool = False
-    """Whether Drive may have had all of it before this try."""
     stop: StopSignal = field(default_factory=StopSignal)
     progress: Progress = field(default_factory=Progress)
     content: QueuedContent | None = None
@@ -134,7 +132,7 @@ class Sender:
         what has arrived, or may have. This may take some seconds."""
         shelf = self._route.shelf
         with self._wanted:
-            record, live = shelf.find(id), self._live.get(id)
+            record = shelf.find(id)
             shelf.leaves(id)
             if id in self._busy:
                 self._live[id].stop.set()
@@ -143,7 +141,7 @@ class Sender:
                 return
             self._busy.add(id)  # nobody begins with it now
         try:
-            if record.state == "queued" and _may_be_whole(record, live):
+            if record.state == "queued" and record.file_id:
                 self._settle(record)
             else:
                 shelf.remove(id)
@@ -208,7 +206,7 @@ class Sender:
             if cancelled.arrived is not None:  # it was faster, and is in Drive
                 self._done(record, cancelled.arrived)
             elif cancelled.may_have_arrived or (
-                live.may_be_whole and not live.progress.has_begun  # Drive was not asked yet
+                record.may_be_whole and not live.progress.has_begun  # Drive was not asked yet
             ):
                 self._settle(record)
             else:
@@ -223,7 +221,7 @@ class Sender:
         self._live.pop(record.id, None)
 
     def _settle(self, record: Record) -> None:
-        """A file that nobody wants, all of which went to Drive before: whether it is there."""
+        """A file that nobody wants, and that was begun before: whether it is in Drive."""
         shelf = self._route.shelf
         record = shelf.find(record.id) or record
         pairing = self._route.credentials.of(record.department)
@@ -235,7 +233,7 @@ class Sender:
             if found is not None:
                 self._done(record, found)
                 return
-        if pairing is None:  # nobody could be asked
+        if pairing is None and record.may_be_whole:  # nobody could be asked
             shelf.change(record.id, state="refused", because="unsure", ended_at=shelf.now())
         else:
             shelf.remove(record.id)
@@ -263,16 +261,9 @@ class Sender:
         _log.warning("upload_waiting", result=fault.code, attempt=live.attempts)
 
 
-def _may_be_whole(record: Record, live: Live | None) -> bool:
-    """Whether Drive may have had all of it before now."""
-    if live is None:  # another run of this program may have sent it
-        return bool(record.file_id)
-    return live.may_be_whole or 0 < live.size <= live.sent
-
-
 def _next_try(record: Record, before: Live | None, now: float) -> Live:
     if before is None:
-        return Live(record.size, now, may_be_whole=_may_be_whole(record, None))
+        return Live(record.size, now)
     is_asleep = before.wait is not None and before.wait.why == "asleep"
     since = before.since if is_asleep else now  # it sleeps on, however often it is asked
-    return Live(record.size, since, before.attempts, may_be_whole=_may_be_whole(record, before))
+    return Live(record.size, since, before.attempts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -18,8 +18,15 @@ _PIECE: Final = 256 * 1024
 class QueuedContent:
     """As `Source`."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(
+        self, path: Path, size: int, all_goes: Callable[[], object] = lambda: None
+    ) -> None:
+        """
+        Args:
+            all_goes: called before the last of the bytes is given away.
+        """
         self._path = path
+        self._all_goes = all_goes
         self.size: int | None = size
         self.seekable = True
         self.at = 0
@@ -38,6 +45,8 @@ class QueuedContent:
                 opened.seek(offset)
                 self.at, self.begun = offset, (offset, time.monotonic())
                 while piece := opened.read(_PIECE):
+                    if self.at + len(piece) == self.size:
+                        self._all_goes()
                     yield piece
                     self.at += len(piece)
         except (OSError, NotOurs) as error:

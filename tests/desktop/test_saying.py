@@ -19,6 +19,7 @@ from sandbox.server import Sandbox
 from security.errors import TransientFault
 from tests.desktop.demo import File
 from tests.desktop.kit import FORM, RunningDesktop, paired_desktop, pdf, running_desktop
+from tests.desktop.test_hostile import FILE_ID, PAIRED, cloud_that_says
 from tests.desktop.test_keeping import PAIRING, manager
 from tests.journeys import out_of_place, until, until_struck
 from tests.pages.clock import NOW
@@ -135,6 +136,26 @@ async def test_what_has_arrived_before_it_is_cancelled_is_said_to_be_there(
         page = (await desk.browser.get("/live")).text
     assert "Cancelled, but perhaps in Drive" in page
     assert len(await files(google)) == 1
+
+
+async def test_what_never_went_is_not_said_to_be_perhaps_in_drive(tmp_path: Path) -> None:
+    """It was begun, no byte of it went, and the next start meets a key that opens nothing."""
+    session = {"state": "waiting", "file_id": FILE_ID, "session_url": f"{NOWHERE}/upload?id=1"}
+    async with (
+        cloud_that_says(pair=PAIRED, upload_sessions=session) as cloud,
+        running_desktop(tmp_path) as desk,
+    ):
+        await desk.pair(cloud, "AAAA-AAAA")
+        await desk.add(("甲.pdf", pdf()))
+        await until(lambda: bool(desk.records[0].file_id))
+        [pairing] = desk.services.credentials.pairings
+    problem = "403 Forbidden\r\nContent-Type: application/problem+json"
+    async with cloud_that_says(problem, upload_sessions={"code": "key_revoked"}) as cloud:
+        manager(tmp_path).keep(pairing.model_copy(update={"cloud": cloud}))
+        async with running_desktop(tmp_path) as desk:
+            await desk.until_it_says("key was disabled")
+            await press(desk, "remove")
+            assert desk.records == []
 
 
 async def test_another_file_of_the_same_name_is_said_to_be_beside_it(
