@@ -175,10 +175,10 @@ def handlers(administrators: frozenset[int], *, has_rosters: bool = False) -> li
     if has_rosters:
         # Whoever has no sheets need not wait for what reads them.
         from bot.duty import commands as duties
-        from bot.duty import linking
+        from bot.duty import linking, questions
 
         commands = {**commands, "duty": asks(duties.duty)}
-        buttons = {**buttons, "duty": asks(duties.tap), linking.VERB: linking.decide}
+        buttons = {**buttons, "duty": asks(duties.tap), questions.VERB: linking.decide}
         here = _NEW & filters.ChatType.GROUPS
         in_groups.append(CommandHandler("duty", asks(duties.in_group), here))
     table: list[Handler] = [

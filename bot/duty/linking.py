@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import Final
 
@@ -29,34 +26,14 @@ from bot.delivery.messages import (
     tolerated,
 )
 from bot.duty.buttons import Buttons
-from bot.duty.days import is_wide, shown
 from bot.duty.own import name_of, services_of
+from bot.duty.questions import Question, decision_shown, question_of, question_shown
 from bot.services import Services
-from bot.texts.buttons import Row, Shown, button, keyboard
-from bot.texts.catalogue import Texts
 from security.credential import Owner
 from sheets.people.asks import Ask, Decided, Decider, TooManyAsks
-from sheets.people.rosters import Named
 
-VERB: Final = "roster"
-"""Of the administrators' buttons: the gate refuses them from anybody else."""
 _LONGEST_NAME: Final = 64
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What administrators are asked, with what they have to know."""
-
-    ask: Ask
-    named: Sequence[Named]
-    """Who has this number, in each department."""
-    taken: frozenset[str]
-    """Departments where somebody else is linked to it."""
-    other: Sequence[str]
-    """Numbers to which whoever asks is linked now."""
-    zone: tzinfo | None
-    """Where the roster's times are."""
 
 
 async def ask(update: Update, context: BotContext, number: str) -> None:
@@ -97,8 +74,11 @@ async def put_questions(bot: ExtBot[int], services: Services) -> None:
                 return
             question = await core.workers.read(question_of, core, one)
             sent, is_put_off = await _put(bot, services, question)
-            if sent or not is_put_off:
-                await core.workers.run(asks.note_put, one, sent)
+            if not sent and is_put_off:
+                continue
+            await core.workers.run(asks.note_put, one, sent)
+            if one.is_again:
+                await _tell_paused(bot, services, one)
 
 
 async def _put(
@@ -110,7 +90,7 @@ async def _put(
         owner = Owner.user(user_id)
         t = await services.core.preferences.texts(owner)
         try:
-            text, markup = _asked(question, services.core, t)
+            text, markup = question_shown(question, services.core, t)
             done = await send(bot, Conversation(user_id), text, markup)
             sent.append((done.to.chat_id, done.message_id))
         except REFUSALS as refusal:
@@ -122,54 +102,45 @@ async def _put(
     return tuple(sent), is_put_off
 
 
-def question_of(core: Core, asked: Ask) -> Question:
-    """What administrators have to know. Blocks."""
-    people = services_of(core).people
-    named = people.rosters.named(asked.record.number, core.storage.now())
-    taken = frozenset(
-        one.department
-        for one in named
-        if any(link.owner != asked.owner for link in people.links.whose(one.department, one.number))
-    )
-    sheets = people.rosters.sheets.values()
-    departments = {one.department for one in named}
-    mine = [sheet for sheet in sheets if sheet.department in departments] or [*sheets]
-    zone = people.rosters.zone(mine[0]) if mine else None
-    other = [one.number for one in people.links.of(asked.owner)]
-    return Question(asked, named, taken, other, zone)
-
-
 async def decide(update: Update, context: BotContext) -> None:
     """An administrator has tapped."""
     query, core, t = update.callback_query, context.core, context.t
     await acknowledge(query)
     answer, _, rest = argument_of(query).partition(":")
-    id, _, department = rest.partition(":")
+    id, _, rest = rest.partition(":")
+    department, _, mark = rest.partition(":")
     asks = services_of(core).people.asks
     found = await core.workers.read(asks.find, id)
     if found is None:
-        text = t.tr("That is over: whoever asked has taken it back, or it is long ago.")
-        await show_instead(update, context, text)
+        await _show_over(update, context)
         return
     question = await core.workers.read(question_of, core, found)
     user = update.effective_user
     by = Decider(context.owner, (user.full_name if user else "")[:_LONGEST_NAME])
     if answer == "yes":
         named = next((one for one in question.named if one.department == department), None)
-        if named is None and found.is_open:  # the number has gone from the roster meanwhile
-            await show_instead(update, context, *_asked(question, core, t))
+        # The number has gone from the roster meanwhile, or has another name than they have seen.
+        if found.is_open and (named is None or mark != question.mark(department)):
+            await show_instead(update, context, *question_shown(question, core, t))
             return
         number = found.record.number if named is None else named.number
-        done = await core.workers.run(asks.confirm, id, department, number, by)
+        names = question.names.get(department, ())
+        done = await core.workers.run(asks.confirm, id, department, number, by, names)
     else:
         done = await core.workers.run(asks.refuse, id, by)
     if done is None:
+        await _show_over(update, context)
         return
     await _show_decided(update, context, question, done)
     if done.is_new:
         result = "roster_linked" if done.ask.record.state == "confirmed" else "roster_refused"
         _log.info("roster_link_changed", owner=done.ask.owner, result=result)
         context.beside(_tell(context, done, department), name="roster decided")
+
+
+async def _show_over(update: Update, context: BotContext) -> None:
+    text = context.t.tr("That is over: whoever asked has taken it back, or it is long ago.")
+    await show_instead(update, context, text)
 
 
 async def _show_decided(
@@ -179,13 +150,13 @@ async def _show_decided(
     core, query = context.core, update.callback_query
     message = query.message if query is not None else None
     here = (message.chat.id, message.message_id) if message is not None else None
-    await show_instead(update, context, _after(question, done.ask, core, context.t))
+    await show_instead(update, context, decision_shown(question, done.ask, core, context.t))
     if not done.is_new:
         return
     for chat, message_id in done.ask.record.told:
         if (chat, message_id) != here:
             owner = Owner.user(chat)
-            text = _after(question, done.ask, core, await context.texts_for(owner))
+            text = decision_shown(question, done.ask, core, await context.texts_for(owner))
             with tolerated(owner):
                 await edit(context.bot, Sent(Conversation(chat), message_id), text)
 
@@ -209,11 +180,10 @@ async def _tell(context: BotContext, done: Decided, department: str) -> None:
             number=record.number,
         )
     await deliver(context.bot, owner, text, markup)
-    people = services_of(core).people
+    if record.state == "refused" and done.ask.is_again:
+        await _end(core, owner)
     for other in done.displaced:
-        if not await core.workers.read(people.links.of, other):
-            await core.workers.run(people.unlink, other)  # with the addresses of their calendar
-        _log.info("roster_link_changed", owner=other, result="roster_unlinked")
+        await _end(core, other)
         t = await context.texts_for(other)
         text = t.tr(
             "You are no longer linked to {number} on the roster: an administrator has linked "
@@ -223,6 +193,29 @@ async def _tell(context: BotContext, done: Decided, department: str) -> None:
         await deliver(context.bot, other, text, None)
 
 
+async def _end(core: Core, owner: Owner) -> None:
+    """What else goes with a link that an administrator has ended."""
+    people = services_of(core).people
+    if not await core.workers.read(people.links.of, owner):
+        await core.workers.run(people.unlink, owner)  # with the addresses of their calendar
+    _log.info("roster_link_changed", owner=owner, result="roster_unlinked")
+
+
+async def _tell_paused(bot: ExtBot[int], services: Services, asked: Ask) -> None:
+    """Whoever sees nothing of a number until it is confirmed again."""
+    core, owner = services.core, asked.owner
+    _log.info("roster_link_changed", owner=owner, result="roster_asked")
+    t = await core.preferences.texts(owner)
+    text = t.tr(
+        "⚠ On the roster of {department}, {number} has another name than when it was confirmed to "
+        "be you. Administrators are asked whether it still is; until then I show nothing of it.",
+        department=name_of(core, asked.record.department),
+        number=asked.record.number,
+    )
+    if services.options.members.may_use(owner):
+        await deliver(bot, owner, text, None)
+
+
 async def unlink(context: BotContext) -> str:
     """Whoever asks is on no roster any more; what they are told of it."""
     people = services_of(context.core).people
@@ -230,70 +223,3 @@ async def unlink(context: BotContext) -> str:
         _log.info("roster_link_changed", owner=context.owner, result="roster_unlinked")
         return context.t.tr("👋 You are linked to no roster any more.")
     return context.t.tr("You are linked to no roster.")
-
-
-def _asked(question: Question, core: Core, t: Texts) -> Shown:
-    """The question, and its buttons: one yes for each department."""
-    id, named = question.ask.id, question.named
-    rows: list[Row] = []
-    for one in named:
-        label = (
-            t.label("Yes, link")
-            if len(named) == 1
-            else t.label("Yes, link ({department})", department=name_of(core, one.department))
-        )
-        rows.append([button(label, f"{VERB}:yes:{id}:{one.department}")])
-    no = button(t.label("No"), f"{VERB}:no:{id}")
-    markup = keyboard([*rows[0], no]) if len(rows) == 1 else keyboard(*rows, [no])
-    return _said(question, core, t), markup
-
-
-def _said(question: Question, core: Core, t: Texts) -> str:
-    record, owner = question.ask.record, question.ask.owner
-    who = t.link(record.name or "?", f"tg://user?id={owner.key}")
-    first = t.tr(
-        "{name} (their name in Telegram) says they are {number}.", name=who, number=record.number
-    )
-    lines = [_on_rosters(question, first, core, t)]
-    if question.taken:
-        lines.append(t.tr("⚠ Somebody else is linked to it already: a yes ends that link."))
-    if question.other:
-        lines.append(t.tr("They are linked to {numbers} now.", numbers=", ".join(question.other)))
-    return "\n".join(lines)
-
-
-def _on_rosters(question: Question, first: str, core: Core, t: Texts) -> str:
-    """王小明…說自己是 A1001。班表上的 A1001 是「王小明」。"""
-    named, between = question.named, "" if is_wide(t) else " "
-    if not named:
-        return first + between + t.tr("No roster has this number.")
-    if len(named) == 1:
-        return first + between + _named(named[0], t)
-    several = [f"{shown(name_of(core, one.department))}: {_named(one, t)}" for one in named]
-    return "\n".join([first, *several])
-
-
-def _named(one: Named, t: Texts) -> str:
-    if not one.name:
-        return t.tr("On the roster {number} has no name.", number=one.number)
-    return t.tr("On the roster {number} is “{name}”.", number=one.number, name=one.name)
-
-
-def _after(question: Question, decided: Ask, core: Core, t: Texts) -> str:
-    record = decided.record
-    moment = datetime.fromtimestamp(record.decided_at or 0.0, question.zone or UTC)
-    when = t.moment(moment) if question.zone is None else moment.strftime("%Y-%m-%d %H:%M")
-    who = record.decided_name or "?"
-    match record.state:
-        case "confirmed":
-            end = t.tr("✅ Linked by {who}, {when}.", who=who, when=when)
-        case "refused":
-            end = t.tr("✖️ Not linked: {who}, {when}.", who=who, when=when)
-        case _:
-            end = t.tr("They have asked for another number since.")
-    first = t.tr(
-        "{name} (their name in Telegram) says they are {number}.",
-        name=t.link(record.name or "?", f"tg://user?id={decided.owner.key}"),
-        number=record.number,
-    )
-    return _on_rosters(question, first, core, t) + "\n\n" + end

@@ -40,7 +40,14 @@ class Mine:
         """Links to departments whose rosters have them no more, though there are some."""
         here = {one.own.sheet.department for one in self.listed}
         read = {one.own.sheet.department for one in self.rosters if one.own.parts}
-        return [one for one in self.links if one.department in read - here]
+        paused = {one.department for one in self.paused}
+        return [one for one in self.links if one.department in read - here - paused]
+
+    @property
+    def paused(self) -> list[Link]:
+        """Links whose number is of somebody else, or called otherwise, on what counts now."""
+        where = {one.own.sheet.department for one in self.rosters if is_anothers(one.own, self.now)}
+        return [one for one in self.links if one.department in where]
 
     @property
     def tells_changes(self) -> bool:
@@ -77,9 +84,20 @@ def name_of(core: Core, department: str) -> str:
 def is_listed(own: Own, now: float) -> bool:
     """Whether the person is on it: this month or later, or where there is nothing of these, on what
     there is."""
+    return any(part.is_listed for part in _current(own, now))
+
+
+def is_anothers(own: Own, now: float) -> bool:
+    """Whether their number is of somebody else there, or has another name than was confirmed, in
+    the newest month that has it: before, it may have been somebody else's."""
+    here = [part for part in _current(own, now) if part.is_listed or part.is_anothers]
+    return bool(here) and max(here, key=lambda part: part.period).is_anothers
+
+
+def _current(own: Own, now: float) -> list[Part]:
     this = str(Month.of(own.local(now).date()))
-    current = [part for part in own.parts.values() if not part.period or part.period >= this]
-    return any(part.is_listed for part in current or own.parts.values())
+    every = [*own.parts.values()]
+    return [part for part in every if not part.period or part.period >= this] or every
 
 
 async def mine_of(
@@ -100,9 +118,7 @@ async def mine_of(
 
     def read() -> list[Own]:
         months = _around(now) if month is None else [month]
-        return [
-            own for link in links for own in people.rosters.of(link.department, link.number, months)
-        ]
+        return [own for link in links for own in people.rosters.of(link, months)]
 
     owns = await core.workers.read(read)
     return Mine(links, [Titled(own, title_of(core, own.sheet)) for own in owns], now)

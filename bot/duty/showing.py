@@ -35,7 +35,7 @@ async def next_shown(context: BotContext, *, in_group: bool) -> Shown:
     old = max(OLD_SECONDS, 1.5 * services_of(context.core).mirror.interval)
     text = next_duties(listed, now, t, old_seconds=old)
     if not in_group:
-        text = "\n".join([text, *(gone_from(number.number, t) for number in mine.gone)])
+        text = "\n".join([text, *_absent(mine, t)])
     this = [month_button(one.own, this_month(one, now), now) for one in listed]
     after = [month_button(one.own, this_month(one, now).plus(1), now) for one in listed]
     markup = Buttons(context.owner, t).after_next(
@@ -61,7 +61,8 @@ async def month_shown(
         return _missing(context, mine, one, month)
     if not part.is_listed:
         linked = mine.link_to(own.sheet)
-        text = gone_from("" if in_group or linked is None else linked.number, t)
+        number = "" if in_group or linked is None else linked.number
+        text = is_anothers(number, t) if part.is_anothers and number else gone_from(number, t)
         return text, buttons.only_next()
     others = [other for other in mine.rosters if other is not one and _shows(other, month)]
     title = one.title if others else ""
@@ -92,7 +93,7 @@ def nothing(context: BotContext, mine: Mine, *, in_group: bool) -> Shown | None:
     if not mine.listed:
         if in_group:
             return gone_from("", t), private_chat(context)
-        return "\n".join(gone_from(one.number, t) for one in mine.gone), buttons.unlink()
+        return "\n".join(_absent(mine, t)), buttons.unlink()
     return None
 
 
@@ -122,6 +123,23 @@ def gone_from(number: str, t: Texts) -> str:
         "{number} is no longer on the roster. The number may have changed: ask an administrator.",
         number=number,
     )
+
+
+def is_anothers(number: str, t: Texts) -> str:
+    """That a number has another name than was confirmed."""
+    return t.tr(
+        "⚠ {number} has another name there than when it was confirmed to be you, so I show nothing "
+        "of it. If it is you, speak to an administrator.",
+        number=number,
+    )
+
+
+def _absent(mine: Mine, t: Texts) -> list[str]:
+    """Of each number what keeps it from being shown."""
+    return [
+        *(gone_from(one.number, t) for one in mine.gone),
+        *(is_anothers(one.number, t) for one in mine.paused),
+    ]
 
 
 def has_calendar(context: BotContext) -> bool:

@@ -8,6 +8,7 @@ that a kill at that very moment costs one message rather than sending two; on a 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -36,6 +37,7 @@ from sheets.months import Month
 from sheets.people.chats import Digest
 from sheets.people.links import Link
 from sheets.people.outbox import Letter
+from sheets.people.rosters import Rosters
 from sheets.shapes.file import Sheet
 from sheets.versions.notices import QUIET_FROM, QUIET_UNTIL, Telling
 
@@ -46,6 +48,7 @@ async def tell(bot: ExtBot[int], services: Services) -> None:
     """Whoever is to be told something by now. What fails is tried again at the next look."""
     core = services.core
     try:
+        await core.workers.run(services_of(core).people.renaming.look)
         await core.workers.run(_take, services)
         await linking.put_questions(bot, services)
         if not await core.workers.read(_is_any, services):
@@ -105,10 +108,13 @@ async def _tell_changes(bot: ExtBot[int], services: Services, letter: Letter) ->
     department = letter.sheet.partition(".")[0]
     # They may have taken it back since, or have another number.
     mine = department, letter.number
-    wants = any(one.changes and (one.department, one.number) == mine for one in links)
+    wants = [one for one in links if one.changes and (one.department, one.number) == mine]
     sheet = people.rosters.sheets.get(letter.sheet)
-    may_use = services.options.members.may_use(owner)
-    if sheet is None or not wants or not may_use or not letter.changes:
+    if sheet is not None and wants and services.options.members.may_use(owner):
+        letter = await core.workers.read(_theirs, people.rosters, wants[0], letter)
+    else:
+        letter = replace(letter, changes=())
+    if sheet is None or not letter.changes:
         await mark(True)
         return
     t = await core.preferences.texts(owner)
@@ -126,6 +132,12 @@ async def _tell_changes(bot: ExtBot[int], services: Services, letter: Letter) ->
 
     if "sent" in await core.fleet.tell_once(mark, once, was_put_off):
         _log.info("roster_told", owner=owner, count=len(letter.changes))
+
+
+def _theirs(rosters: Rosters, link: Link, letter: Letter) -> Letter:
+    """Without the days that are of somebody else by now, to whom the number was given. Blocks."""
+    theirs = (one for one in letter.changes if rosters.is_theirs(link, letter.sheet, one.day))
+    return replace(letter, changes=tuple(theirs))
 
 
 def _changes_shown(core: Core, letter: Letter, sheet: Sheet, t: Texts, names_it: bool) -> Shown:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -16,13 +18,15 @@ from security.storage.each import only
 from security.storage.events import Action, Event
 from security.storage.protocol import Conflict, Step, Storage, Unit
 from sheets.people.kinds import ASKS
-from sheets.people.links import LinkRecord, Links
+from sheets.people.links import Link, LinkRecord, Links
 from sheets.people.numbers import is_same
 
 MOST_A_DAY: Final = 3
 """Numbers that one person may ask for."""
 MOST_OPEN: Final = 60
 """Of everybody together: beyond that nobody would decide in earnest."""
+MOST_NAMES: Final = 8
+"""Ways to write one person's name that a link knows, the newest."""
 _DAY: Final = 86400
 KEPT_SECONDS: Final = 30 * _DAY
 State = Literal["open", "confirmed", "refused", "replaced"]
@@ -40,6 +44,8 @@ class AskRecord(Kept):
     number: str = Field(repr=False)
     name: str = Field(default="", repr=False)
     """What they are called in Telegram."""
+    department: str = ""
+    """Not empty: they are linked to the number there, which has another name by now."""
     asked_at: float
     state: State = "open"
     decided_at: float | None = None
@@ -63,6 +69,11 @@ class Ask:
     def is_open(self) -> bool:
         """Whether it is still to be decided."""
         return self.record.state == "open"
+
+    @property
+    def is_again(self) -> bool:
+        """Whether they are linked to it, and it is asked whether it is still theirs."""
+        return bool(self.record.department)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +123,50 @@ class Asks:
         """
         self._sweep()
         now = self._storage.now()
-        mine = [_ask(held) for held in self._shelf.all(f"{owner.stem}.")]
-        for one in filter(None, mine):
+        mine = [one for one in self._of(owner) if not one.is_again]
+        for one in mine:
             if one.is_open and is_same(one.record.number, number):
                 return one, False
-        kept = sum(1 for one in mine if one and now - one.record.asked_at < _DAY)
+        kept = sum(1 for one in mine if now - one.record.asked_at < _DAY)
         lately = self._asked.setdefault(owner, [])
-        if max(kept, len(lately)) >= MOST_A_DAY or len(self.open()) >= MOST_OPEN:
+        waiting = sum(not one.is_again for one in self.open())
+        if max(kept, len(lately)) >= MOST_A_DAY or waiting >= MOST_OPEN:
             raise TooManyAsks("asked too often")
         lately.append(now)
         id = secrets.token_hex(6)
         record = AskRecord(number=number, name=name, asked_at=now)
         self._shelf.add(_name(owner, id), record, [Event("roster_asked", owner)])
-        for one in filter(None, mine):
+        for one in mine:
             if one.is_open:
                 self._shelf.change(_name(owner, one.id), lambda found: _replaced(found, now))
         return Ask(id, owner, record), True
+
+    def ask_again(self, link: Link, names: tuple[str, ...]) -> str | None:
+        """Whether the number of a link is still theirs, now that it has these names; the id of
+        what is asked, of whichever process asks it. None: enough is asked already.
+
+        Args:
+            names: keyed hashes.
+        """
+        asked = repr((link.owner.name, link.department, link.number, link.confirmed_at, names))
+        id = hashlib.sha256(asked.encode()).hexdigest()[:12]
+        if self._shelf.find(_name(link.owner, id)) is not None:
+            return id
+        if sum(one.is_again for one in self.open()) >= MOST_OPEN:
+            return None
+        record = AskRecord(
+            number=link.number,
+            name=next((one.record.name for one in self._of(link.owner)), ""),
+            department=link.department,
+            asked_at=self._storage.now(),
+        )
+        with suppress(Conflict):  # another process was faster
+            self._shelf.add(_name(link.owner, id), record, [Event("roster_asked", link.owner)])
+        return id
+
+    def drop(self, ask: Ask) -> None:
+        """It is no question any more."""
+        self._shelf.drop(_name(ask.owner, ask.id))
 
     def open(self) -> list[Ask]:
         """Those that are to be decided."""
@@ -153,12 +192,15 @@ class Asks:
         changed = self._shelf.change(_name(ask.owner, ask.id), how)
         return Ask(ask.id, ask.owner, changed or ask.record)
 
-    def confirm(self, id: str, department: str, number: str, by: Decider) -> Decided | None:
+    def confirm(
+        self, id: str, department: str, number: str, by: Decider, names: tuple[str, ...] = ()
+    ) -> Decided | None:
         """The number is theirs, and nobody else's any more; None: nobody asks that.
 
         Args:
             department: the slug of the one on whose roster it is.
             number: as it stands there.
+            names: keyed hashes of what the administrator has seen beside it.
         """
         held = self._find(id)
         ask = None if held is None else _ask(held)
@@ -166,12 +208,17 @@ class Asks:
             return None
         others = [one for one in self._links.whose(department, number) if one.owner != ask.owner]
         old = next((one for one in self._links.of(ask.owner) if one.department == department), None)
+        is_same = old is not None and old.number == number
+        if ask.is_again and not is_same:  # they have taken it back, or have another one
+            return None
+        known = old.names if old is not None and is_same else ()
         link = LinkRecord(
             # Whoever has only another number now is told what they were told before.
             changes=old is not None and old.changes,
             waits_for=() if old is None else old.waits_for,
             department=department,
             number=number,
+            names=tuple(dict.fromkeys((*names, *known)))[:MOST_NAMES],
             asked_at=ask.record.asked_at,
             confirmed_at=self._storage.now(),
             confirmed_by=by.owner.name,
@@ -191,12 +238,19 @@ class Asks:
         return Decided(done.ask, True, tuple(one.owner for one in others), number)
 
     def refuse(self, id: str, by: Decider) -> Decided | None:
-        """The number is not theirs; None: nobody asks that."""
+        """The number is not theirs, or no longer: then that link ends; None: nobody asks that."""
         held = self._find(id)
         ask = None if held is None else _ask(held)
         if held is None or ask is None:
             return None
-        return self._decide(held, ask, "refused", by, [], [Event("roster_refused", ask.owner)])
+        where = (ask.record.department, ask.record.number)
+        ends = [one for one in self._links.of(ask.owner) if (one.department, one.number) == where]
+        events = [
+            Event("roster_refused", ask.owner),
+            *(Event("roster_unlinked", one.owner, "roster_refused") for one in ends),
+        ]
+        steps: list[Step] = [*map(self._links.dropping, ends)]
+        return self._decide(held, ask, "refused", by, steps, events)
 
     def _decide(
         self,
@@ -228,6 +282,12 @@ class Asks:
         except Conflict:  # another administrator was faster
             return Decided(self.find(ask.id) or ask, False)
         return Decided(Ask(ask.id, ask.owner, record), True)
+
+    def _of(self, owner: Owner) -> list[Ask]:
+        """Those of a person, the newest first."""
+        every = (_ask(held) for held in self._shelf.all(f"{owner.stem}."))
+        mine = [one for one in every if one is not None]
+        return sorted(mine, key=lambda one: one.record.asked_at, reverse=True)
 
     def _find(self, id: str) -> Held[AskRecord] | None:
         names = [name for name in self._storage.names(ASKS) if name.endswith(f".{id}")]

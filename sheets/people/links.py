@@ -26,6 +26,9 @@ class LinkRecord(Kept):
     department: str
     number: str = Field(repr=False)
     """As it stands on the roster."""
+    names: tuple[str, ...] = ()
+    """Of what the roster calls them: see `names`. None: the roster has no names, or it was made
+    before they were kept, and learns them."""
     asked_at: float
     confirmed_at: float
     confirmed_by: str
@@ -46,6 +49,9 @@ class Link:
     """Whether they are told of changes."""
     waits_for: tuple[tuple[str, str], ...] = ()
     """Sheets by their ids, each with a month: they are told once it is there."""
+    names: tuple[str, ...] = field(default=(), repr=False)
+    """Keyed hashes of what the roster called them when an administrator confirmed it."""
+    confirmed_at: float = 0.0
 
 
 class Links:
@@ -62,6 +68,10 @@ class Links:
     def of(self, owner: Owner) -> list[Link]:
         """Those of a person, by department."""
         return [found for held in self._shelf.all(f"{owner.stem}.") if (found := _link(held))]
+
+    def all(self) -> list[Link]:
+        """Everybody's."""
+        return [found for held in self._shelf.all() if (found := _link(held))]
 
     def whose(self, department: str, number: str) -> list[Link]:
         """Who has this number there: nobody, or one; two, where two administrators decided at the
@@ -102,9 +112,22 @@ class Links:
 
         return self._change(owner, department, how)
 
-    def end(self, owner: Owner) -> list[Link]:
-        """They are linked nowhere any more; where they were."""
-        ended = self.of(owner)
+    def learn(self, link: Link, names: tuple[str, ...]) -> Link | None:
+        """Keep what the roster calls them, of a link that knows no name; None: there is none.
+
+        Args:
+            names: keyed hashes.
+        """
+
+        def how(one: LinkRecord) -> dict[str, object]:
+            is_same = one.number == link.number and not one.names
+            return {"names": names} if is_same else {}
+
+        return self._change(link.owner, link.department, how)
+
+    def end(self, owner: Owner, department: str | None = None) -> list[Link]:
+        """They are linked nowhere any more, or not in this department; where they were."""
+        ended = [one for one in self.of(owner) if department in (None, one.department)]
         for link in ended:
             unit = Unit([self.dropping(link)], events=[Event("roster_unlinked", owner)])
             only(self._storage.apply([unit]))
@@ -138,4 +161,12 @@ def _link(held: Held[LinkRecord]) -> Link | None:
 
 
 def _of(owner: Owner, record: LinkRecord) -> Link:
-    return Link(owner, record.department, record.number, record.changes, record.waits_for)
+    return Link(
+        owner,
+        record.department,
+        record.number,
+        record.changes,
+        record.waits_for,
+        record.names,
+        record.confirmed_at,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -12,7 +12,7 @@ from security.storage.catalogue import owner_by_stem
 from security.storage.protocol import ABSENT, Put, Storage
 from sheets.keeping.forms import Change
 from sheets.people.kinds import NOTICES
-from sheets.people.links import Links
+from sheets.people.links import Link, Links
 from sheets.versions.notices import Event, Notice
 
 
@@ -43,8 +43,15 @@ class Outbox:
         OperatorFault: the storage does not answer.
     """
 
-    def __init__(self, storage: Storage, links: Links) -> None:
+    def __init__(
+        self, storage: Storage, links: Links, is_theirs: Callable[[Link, str, date], bool]
+    ) -> None:
+        """
+        Args:
+            is_theirs: whether what stands on a day of a sheet is of whom the link means.
+        """
         self._links = links
+        self._is_theirs = is_theirs
         self._shelf = Shelf(storage, NOTICES, NoticeRecord)
 
     def putting(self, sheet: str, notices: Iterable[Notice]) -> list[Put]:
@@ -57,9 +64,12 @@ class Outbox:
         steps: list[Put] = []
         for notice in notices:
             for link in self._links.whose(department, notice.person):
-                if link.changes:
-                    steps.append(self._adding(link.owner, sheet, notice))
+                if link.changes and (new := self._theirs(link, sheet, notice.changes)):
+                    steps.append(self._adding(link.owner, sheet, notice.person, new))
         return steps
+
+    def _theirs(self, link: Link, sheet: str, changes: Iterable[Event]) -> list[Change]:
+        return [_kept(one) for one in changes if self._is_theirs(link, sheet, one.day)]
 
     def letters(self) -> Iterator[Letter]:
         """Everything that waits to be sent."""
@@ -81,14 +91,13 @@ class Outbox:
 
         self._shelf.change(letter.held.name, how)
 
-    def _adding(self, owner: Owner, sheet: str, notice: Notice) -> Put:
+    def _adding(self, owner: Owner, sheet: str, number: str, new: Sequence[Change]) -> Put:
         name = f"{owner.stem}.{sheet}"
         held = self._shelf.find(name)
-        new = [_kept(event) for event in notice.changes]
         old: Sequence[Change] = ()
-        if held is not None and held.content.number == notice.person:
+        if held is not None and held.content.number == number:
             old = held.content.changes
-        record = NoticeRecord(number=notice.person, changes=merged(old, new))
+        record = NoticeRecord(number=number, changes=merged(old, new))
         return self._shelf.putting(name, record, ABSENT if held is None else held.version)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from departments.documents import Shelf
@@ -15,6 +15,8 @@ from sheets.keeping.kinds import SHEETS
 from sheets.keeping.versions import Opened, Version, Versions
 from sheets.kinds.contents import Codes, Duties, Roster
 from sheets.months import Month, is_monthly, title_of
+from sheets.people.links import Link
+from sheets.people.names import Names
 from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
 from sheets.timing import Shift, shift_of, shifts_of, zone_of
@@ -34,7 +36,8 @@ class Named:
 
     department: str
     number: str = field(repr=False)
-    name: str = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+    """One, unless the department's rosters call them otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Part:
     is_newest: bool
     """Whether nothing newer is held, or has a fault."""
     shifts: tuple[Shift, ...] = field(repr=False)
+    is_anothers: bool = False
+    """Whether the number is there, and has another name than was confirmed: then nothing of it is
+    here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,8 @@ class Rosters:
         OperatorFault: the storage does not answer.
     """
 
-    def __init__(self, storage: Storage, sheets: Mapping[str, Sheet]) -> None:
+    def __init__(self, storage: Storage, sheets: Mapping[str, Sheet], names: Names) -> None:
+        self._names = names
         self._sheets = {id: sheet for id, sheet in sheets.items() if is_roster(sheet)}
         self._states = Shelf(storage, SHEETS, SheetState)
         self._versions = Versions(storage)
@@ -125,43 +132,67 @@ class Rosters:
 
     def named(self, number: str, now: float) -> list[Named]:
         """Who has this number: in each department's rosters of this month and later, or else the
-        last there is, as it stands there.
+        last there is, as it stands in the newest of them.
 
         Args:
             now: Unix seconds.
         """
         found: dict[str, Named] = {}
         for sheet in self._sheets.values():
-            if sheet.department in found:
-                continue
-            state = self.state(sheet.id)
-            zone = zone_of(sheet.shape, state.zone) or UTC
-            first = str(Month.of(datetime.fromtimestamp(now, zone).date()))
-            every = sorted(state.periods, reverse=True)
-            current = [period for period in every if not period or period >= first]
-            for period in current or every[:1]:
-                roster = self._roster(sheet.id, period, state)
-                if roster is None:
+            for people in self._current(sheet, now):
+                if (as_written := found_in(people, number)) is None:
                     continue
-                people = roster[1].people
-                if (as_written := found_in(people, number)) is not None:
-                    name = people[as_written]
-                    found[sheet.department] = Named(sheet.department, as_written, name)
-                    break
+                one = found.get(sheet.department) or Named(sheet.department, as_written, ())
+                if as_written == one.number:
+                    names = dict.fromkeys((*one.names, *filter(None, [people[as_written]])))
+                    found[sheet.department] = replace(one, names=tuple(names))
+                break
         return [*found.values()]
 
-    def of(self, department: str, number: str, months: list[Month]) -> list[Own]:
-        """Each roster of a department, as far as it is about one person.
+    def called(
+        self, department: str, now: float
+    ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Of each of a department's rosters, by their numbers, what people are called: in the
+        newest month that has them, and in the first one, this month's or later.
 
         Args:
-            department: its slug.
+            now: Unix seconds.
+        """
+        for sheet in self._sheets.values():
+            if sheet.department == department:
+                newest, first = dict[str, str](), dict[str, str]()
+                for people in self._current(sheet, now):
+                    newest = {**people, **newest}
+                    first |= people
+                yield newest, first
+
+    def counting(self) -> list[tuple[str, str, str]]:
+        """Which versions count, of all: another list, once anything else stands there."""
+        return [
+            (sheet, period, one.current)
+            for sheet in self._sheets
+            for period, one in self.state(sheet).periods.items()
+        ]
+
+    def of(self, link: Link, months: list[Month]) -> list[Own]:
+        """Each roster of a department, as far as it is about whoever is linked to it.
+
+        Args:
             months: what is wanted of those that have a tab for each month.
         """
         return [
-            self._own(sheet, number, months)
+            self._own(sheet, link, months)
             for sheet in self._sheets.values()
-            if sheet.department == department
+            if sheet.department == link.department
         ]
+
+    def is_theirs(self, link: Link, sheet: str, day: date) -> bool:
+        """Whether what stands on that day beside the number of a link is of whoever has it."""
+        state = self.state(sheet)
+        for period in (str(Month.of(day)), ""):
+            if (found := self._roster(sheet, period, state)) is not None:
+                return self._names.is_of(link, found[1].people.get(link.number, ""))
+        return True
 
     def timed(self, sheet: Sheet, day: date, duties: Duties) -> list[Shift]:
         """What somebody does on a day, with the times that the table of codes gives it."""
@@ -181,8 +212,8 @@ class Rosters:
         """Where a sheet's times are; None: nobody says it."""
         return zone_of(sheet.shape, "" if sheet.shape.zone else self.state(sheet.id).zone)
 
-    def _own(self, sheet: Sheet, number: str, months: list[Month]) -> Own:
-        state = self.state(sheet.id)
+    def _own(self, sheet: Sheet, link: Link, months: list[Month]) -> Own:
+        state, number = self.state(sheet.id), link.number
         zone, parts = zone_of(sheet.shape, state.zone), dict[str, Part]()
         for period in ("", *map(str, months)):
             found = self._roster(sheet.id, period, state)
@@ -190,14 +221,28 @@ class Rosters:
                 continue
             opened, roster = found
             faults = [one for one in state.seen.values() if one.period == period and one.is_fault]
+            is_there = number in roster.people
+            is_theirs = is_there and self._names.is_of(link, roster.people[number])
+            codes = self._codes(sheet, period)
             parts[period] = Part(
                 period,
                 opened.record.at,
-                number in roster.people,
+                is_theirs,
                 not faults and not state.periods[period].held,
-                tuple(shifts_of(roster, number, self._codes(sheet, period), zone)),
+                tuple(shifts_of(roster, number, codes, zone)) if is_theirs else (),
+                is_there and not is_theirs,
             )
         return Own(sheet, state, zone, parts)
+
+    def _current(self, sheet: Sheet, now: float) -> Iterator[Mapping[str, str]]:
+        """The people of this month and later, or else the last there is; the newest first."""
+        state = self.state(sheet.id)
+        zone = zone_of(sheet.shape, state.zone) or UTC
+        first = str(Month.of(datetime.fromtimestamp(now, zone).date()))
+        every = sorted(state.periods, reverse=True)
+        for period in [one for one in every if not one or one >= first] or every[:1]:
+            if (found := self._roster(sheet.id, period, state)) is not None:
+                yield found[1].people
 
     def _roster(self, sheet: str, period: str, state: SheetState) -> tuple[Opened, Roster] | None:
         mine = state.periods.get(period)

@@ -14,7 +14,9 @@ from sheets.people.calendars import CalendarAddresses
 from sheets.people.chats import Chats
 from sheets.people.kinds import NOTICES, OF_PEOPLE
 from sheets.people.links import Links
+from sheets.people.names import Names
 from sheets.people.outbox import Outbox
+from sheets.people.renaming import Renaming
 from sheets.people.rosters import Rosters
 from sheets.shapes.file import Sheet
 
@@ -30,6 +32,8 @@ class DutyPeople:
     outbox: Outbox
     chats: Chats
     rosters: Rosters
+    names: Names
+    renaming: Renaming
 
     @classmethod
     def of(
@@ -40,15 +44,18 @@ class DutyPeople:
         Args:
             may_use: whether a person is served at all.
         """
-        links = Links(storage)
+        links, names = Links(storage), Names(storage)
+        asks, rosters = Asks(storage, links), Rosters(storage, sheets, names)
         return cls(
             storage,
             links,
-            Asks(storage, links),
+            asks,
             CalendarAddresses(storage, links, may_use),
-            Outbox(storage, links),
+            Outbox(storage, links, rosters.is_theirs),
             Chats(storage),
-            Rosters(storage, sheets),
+            rosters,
+            names,
+            Renaming(storage, links, asks, rosters, names),
         )
 
     def unlink(self, owner: Owner) -> bool:

@@ -69,6 +69,22 @@ async def test_one_persons_duties_for_whoever_has_the_address_until_it_is_revoke
     assert len(front.web.lines("access_denied")) == 3
 
 
+async def test_nobody_reads_the_duties_of_whom_their_number_was_given_to(front: SheetsWeb) -> None:
+    await front.sync()
+    path, _ = await calendar_of(front, "1011")
+    people, run = front.web.sheets.people, front.web.custody.workers.run
+    await run(people.renaming.look)
+    async with front.web.browser() as program:
+        before = await program.get(path)
+        rows = month()
+        rows[2][1] = "陳大文"
+        await front.google.act("sheet", id=SPREADSHEET, tabs=tabs(rows), shared=[ADDRESS])
+        await front.sync()
+        after = await program.get(path)
+    assert before.text.count("BEGIN:VEVENT") == 31
+    assert (after.status_code, after.text.count("BEGIN:VEVENT")) == (200, 0)
+
+
 async def test_what_is_read_of_one_month_is_no_news_of_another(front: SheetsWeb) -> None:
     await front.write()
     await front.sync()

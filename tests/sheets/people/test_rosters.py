@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from bot.duty.own import is_there
+from security.credential import Owner
 from security.encryption import TokenEncryption
 from sheets.months import Month
+from sheets.people.links import Link
+from sheets.people.names import Names
 from sheets.people.rosters import Rosters
 from tests.sheets.keeping_kit import keeper, rows, tab, toml
 from tests.sheets.reading.conftest import Desk, desk
 
 __all__ = ["desk"]
+OWNER = Owner.user(501)
 pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 
 
@@ -29,9 +33,9 @@ async def test_one_tab_that_says_of_which_month_it_is(
         state = (await desk.google.state())["sheets"][sheet]
         await desk.google.act("sheet", id=sheet, tabs=[january], shared=state["shared"])
         await kept.mirror.sync(["tanhae.r0"])
-        rosters = Rosters(kept.storage, kept.mirror.sheets)
+        rosters = Rosters(kept.storage, kept.mirror.sheets, Names(kept.storage))
         first = Month(2026, 12)
-        [own] = rosters.of("tanhae", "1011", [first])
+        [own] = rosters.of(Link(OWNER, "tanhae", "1011"), [first])
         assert {part: len(found.shifts) for part, found in own.parts.items()} == {"2026-12": 31}
         assert [is_there(own, first.plus(n)) for n in (-1, 0, 1, 2)] == [
             *(False, True, True, False)
@@ -39,6 +43,6 @@ async def test_one_tab_that_says_of_which_month_it_is(
         late = datetime(2027, 4, 1, tzinfo=UTC).timestamp()
         for now in (kept.storage.now(), late):  # a month without a roster ends nobody's number
             [named] = rosters.named("１０１１", now)
-            assert (named.department, named.number, named.name) == ("tanhae", "1011", "林0")
+            assert (named.department, named.number, named.names) == ("tanhae", "1011", ("林0",))
         assert rosters.named("1", late) == []
-        assert rosters.of("anping", "1011", [first]) == []
+        assert rosters.of(Link(OWNER, "anping", "1011"), [first]) == []

@@ -65,8 +65,9 @@ class OwnDuties:
             opened = self._sheets.asking.open_at(sheet.id, period)
             if opened is None or not isinstance(opened.contents, Roster):
                 continue
-            number = found_in(opened.contents.people, link.number)
-            if number is None:
+            people = opened.contents.people
+            number = found_in(people, link.number)
+            if number is None or not self._sheets.people.names.is_of(link, people[number]):
                 continue
             codes = self._sheets.asking.codes_for(sheet, period)
             table = None if codes is None else codes.contents
