@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bot.kinds import FINISHED_UPLOADS, UPLOADS
 from bot.uploads.jobs import UploadJob
@@ -92,6 +92,26 @@ def keep(
     assert not isinstance(lease, Exception)
     [outcome] = storage.apply([Unit([Put(Key(its, name), document)], lease)])
     assert not isinstance(outcome, Exception)
+
+
+class _Between:
+    def __init__(self, storage: Storage, meanwhile: Callable[[], object]) -> None:
+        self._storage = storage
+        self._meanwhile = [meanwhile]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def apply(self, units: Sequence[Unit]) -> list[Any]:
+        while self._meanwhile:
+            self._meanwhile.pop()()
+        return self._storage.apply(units)
+
+
+def between(storage: Storage, meanwhile: Callable[[], object]) -> Storage:
+    """The same storage, on which somebody else was faster: after the looks that the next change
+    follows from, and before it."""
+    return cast(Storage, _Between(storage, meanwhile))
 
 
 def folder_of(store: TokenStore) -> Path:

@@ -20,7 +20,7 @@ from departments.secret import AccessSecret
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.storage.protocol import Drop, Key, Put, Storage, Stored, Unit
-from tests.stores import storage_in
+from tests.stores import between, storage_in
 
 pytestmark = pytest.mark.encryption("on")
 ANN = who.user(501)
@@ -73,6 +73,16 @@ def test_twenty_who_spend_a_link_at_once_are_one(links: SignInLinks) -> None:
     with ThreadPoolExecutor(20) as threads:
         spent = list(threads.map(links.spend, [code] * 20))
     assert sorted(map(str, spent)) == sorted([ANN, *["None"] * 19])
+
+
+def test_whoever_has_looked_before_another_spent_a_link_has_spent_nothing(
+    links: SignInLinks, sessions: Sessions, storage: Storage, secret: AccessSecret
+) -> None:
+    code, first = links.make(ANN).get_secret_value(), list[SecretStr | None]()
+    late = between(storage, lambda: first.append(sessions.begin_by(links, code)))
+    assert sessions.begin_by(SignInLinks(late, secret), code) is None
+    assert first[0] is not None
+    assert sessions.end_all(ANN) == 1
 
 
 @pytest.mark.parametrize(("seconds", "holds"), [(LIFE_SECONDS - 1, True), (LIFE_SECONDS, False)])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from freezegun.api import FrozenDateTimeFactory
+from pydantic import SecretStr
 
 from departments.clients.alarms import Alarm, Alarms
 from departments.clients.clients import LONGEST_LABEL, REVOKED_KEPT_SECONDS, Client, Clients
@@ -19,7 +20,7 @@ from departments.kinds import CLIENTS, PAIRING, USE
 from departments.secret import AccessSecret
 from security.encryption import TokenEncryption
 from security.storage.protocol import Key, Put, Storage, Unit
-from tests.stores import storage_in
+from tests.stores import between, storage_in
 
 pytestmark = pytest.mark.encryption("on")
 ANN = "user:501"
@@ -292,3 +293,14 @@ def test_twenty_who_spend_a_code_at_once_get_one_key(
     [(client, key)] = [pair for pair in spent if pair is not None]
     assert clients.all() == [client]
     assert clients.by_key(key.get_secret_value()) == client
+
+
+def test_whoever_has_looked_before_another_spent_a_code_gets_no_key(
+    pairing: Pairing, clients: Clients, storage: Storage, secret: AccessSecret
+) -> None:
+    code = pairing.make("tanhae", "Desk", (), ANN).code.get_secret_value()
+    first = list[tuple[Client, SecretStr] | None]()
+    late = Pairing(between(storage, lambda: first.append(pairing.spend(code))), secret, clients)
+    assert late.spend(code) is None
+    assert first[0] is not None
+    assert clients.all() == [first[0][0]]

@@ -15,12 +15,13 @@ from sheets.keeping.changes import PendingChanges
 from sheets.keeping.forms import Change, Changes
 from sheets.keeping.kinds import CHANGES
 from sheets.kinds.contents import Duty
-from sheets.people.asks import MOST_A_DAY, Decider, TooManyAsks
+from sheets.people.asks import MOST_A_DAY, Asks, Decider, TooManyAsks
 from sheets.people.calendars import MOST, address_of
 from sheets.people.kinds import CALENDARS, CHATS, KINDS, NOTICES, OF_PEOPLE
 from sheets.people.numbers import found_in, is_same, number_in
 from sheets.people.services import DutyPeople
 from sheets.versions.notices import Telling
+from tests.stores import between
 
 pytestmark = pytest.mark.encryption("on")
 
@@ -147,6 +148,17 @@ def test_two_administrators_at_the_same_moment_decide_once(people: DutyPeople) -
         assert len({one.ask.record.state for one in decided}) == 1
         is_linked = decided[0].ask.record.state == "confirmed"
         assert bool(people.links.of(owner)) is is_linked
+
+
+def test_who_has_looked_before_another_decided_has_decided_nothing(
+    people: DutyPeople, storage: Storage
+) -> None:
+    ask, _ = people.asks.ask(ALICE, "A1001", "Alice")
+    late = Asks(between(storage, lambda: people.asks.refuse(ask.id, LI)), people.links)
+    decided = late.confirm(ask.id, "tanhae", "A1001", CHEN)
+    assert decided is not None
+    assert (decided.is_new, decided.ask.record.decided_name) == (False, "李")
+    assert people.links.of(ALICE) == []
 
 
 def test_months_are_waited_for(people: DutyPeople) -> None:
