@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 help:
 	@echo "make run     install and start the bot (without .env: against the sandbox, on this machine alone)"
-	@echo "make test    install and run the whole test suite: encrypted files, and of every eight tests one in plain files and one in a database"
+	@echo "make test    install and run the whole test suite: encrypted files, and some of the tests in plain files and in a database as well"
 	@echo "             (WAYS=off, on, sqlite, mariadb: one alone)"
 	@echo "make test-web    the pages in a browser: every state, language, width and theme (wants chromium)"
 	@echo "make load-test   a hundred people at once, fifty with many files and faults, one of 2.2 GB; ten thousand owners"

@@ -109,7 +109,8 @@ async def test_nginx_writes_neither_state_nor_code(tmp_path: Path, is_up: bool) 
 
 @needs("nginx")
 async def test_departments_are_asked_for_their_host_and_codes_are_in_no_log(tmp_path: Path) -> None:
-    """A sign-in link's, too; and whoever asks is the last that nginx adds to the header."""
+    """Nor a sign-in link's, nor a calendar's; and whoever asks is the last that nginx adds to the
+    header."""
     app = FastAPI()
 
     @app.get("/{path:path}")
@@ -126,7 +127,10 @@ async def test_departments_are_asked_for_their_host_and_codes_are_in_no_log(tmp_
         nginx(tmp_path, listener.getsockname()[1], block) as url,
         asked as session,
     ):
-        for path in (PATH, "/console/enter/the-code", "/settings/google"):
+        for path in (
+            *(PATH, "/console/enter/the-code", "/calendar/the-code.ics"),
+            "/settings/google",
+        ):
             async with session.get(url + path) as answer:
                 assert await answer.json() == ["drive.example.org", "1.2.3.4, 127.0.0.1"]
     logs = "".join(path.read_text() for path in tmp_path.glob("*.log"))  # noqa: ASYNC240
