@@ -6,9 +6,11 @@ In `~/.driver_management_system/`: `.key`, and `tokens.encrypted` under it. Neve
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,7 @@ from security.encryption import TokenEncryption
 from security.errors import CustodyError
 
 _KIND: Final = "desktop_credentials"
+_ASIDE: Final = ".aside"
 _REFRESH_TOKEN: Final = ("1//", "1/")
 """How Google's begin. https://developers.google.com/identity/protocols/oauth2#size"""
 
@@ -102,7 +105,7 @@ class DesktopCredentialManager:
     @property
     def is_damaged(self) -> bool:
         """Whether there were keys once that cannot be opened any more, and none since."""
-        return not self._pairings and any(self.folder.glob("*.aside"))
+        return not self._pairings and any(self.folder.glob(f"*{_ASIDE}"))
 
     def of(self, department: str) -> Pairing | None:
         """The pairing of a department, by its slug."""
@@ -150,6 +153,8 @@ class DesktopCredentialManager:
 
     def _open(self) -> _Opened:
         keyring, sealed = self._keyring(), None
+        if keyring is not None and not os.path.lexists(self._file):
+            self._bring_back(keyring)
         try:
             sealed = files.read(self._file)
         except FileNotFoundError:
@@ -178,9 +183,16 @@ class DesktopCredentialManager:
         files.write(self._system, self._key_file, self._system.wrap(key))
         return _under(key)
 
+    def _bring_back(self, keyring: TokenEncryption) -> None:
+        """What was set aside last, where its key is here again: what is older may be none now."""
+        aside = max(self.folder.glob(f"{self._file.name}.*{_ASIDE}"), default=None)
+        with suppress(NotOurs, OSError):
+            if aside is not None and _pairings_in(keyring, files.read(aside)) is not None:
+                aside.rename(self._file)
+
     def _set_aside(self, path: Path) -> None:
         """Nothing is deleted: somebody may bring the key back."""
-        path.rename(path.with_name(f"{path.name}.{int(self._now() * 1000)}.aside"))
+        path.rename(path.with_name(f"{path.name}.{int(self._now() * 1000)}{_ASIDE}"))
 
 
 def _under(key: bytes) -> TokenEncryption:

@@ -102,6 +102,25 @@ def test_what_cannot_be_opened_is_set_aside(tmp_path: Path, what: str) -> None:
     assert not manager(tmp_path / "desk").is_damaged
 
 
+def test_what_was_set_aside_last_is_back_once_its_key_is(tmp_path: Path) -> None:
+    """By itself; and nothing older takes the place of what was paired since."""
+    manager(tmp_path).keep(PAIRING)
+    key = tmp_path / ".key"
+    first = key.read_bytes()
+    key.unlink()
+    assert manager(tmp_path).pairings == ()
+    key.write_bytes(first)
+    assert manager(tmp_path).pairings == (PAIRING,)
+    key.unlink()
+    again = PAIRING.model_copy(update={"label": "行控中心 2"})
+    manager(tmp_path).keep(again)
+    assert manager(tmp_path).pairings == (again,)
+    second = key.read_bytes()
+    for back, pairings in ((first, ()), (second, (again,))):
+        key.write_bytes(back)
+        assert manager(tmp_path).pairings == pairings
+
+
 async def test_a_lost_key_is_said_on_the_page(tmp_path: Path) -> None:
     """With how many files wait; those are neither sent under a wrong name nor lost."""
     kept = manager(tmp_path)
