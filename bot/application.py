@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from pydantic import SecretStr
 from telegram import LinkPreviewOptions, Update
@@ -25,7 +24,7 @@ from bot.delivery.messages import acknowledge
 from bot.delivery.rate_limits import RateLimiter
 from bot.delivery.telegram_answers import DecidedAnswers
 from bot.delivery.telegram_request import CLOUD, TelegramRequest
-from bot.errors import on_error
+from bot.errors import Job, Outages, on_error
 from bot.gate import gate
 from bot.handlers import handlers, needs_of
 from bot.receiving import files, renaming
@@ -48,7 +47,6 @@ _EXPIRY_SECONDS: Final = 15
 _FORGET_SECONDS: Final = 3600
 _SHEETS_FIRST_SECONDS: Final = 5
 _CONNECTIONS: Final = 64  # more than the library's one: replies do not wait for each other
-JobCallback = Callable[[BotContext], Coroutine[Any, Any, None]]
 
 
 def build_application(
@@ -184,18 +182,19 @@ def build_application(
     inbox.on_wait = acknowledge_tap
     inbox.needs = partial(needs_of, table)
     inbox.on_trouble = runner.on_trouble = tell_of_trouble
-    _schedule(jobs, options)
+    outages = Outages()
+    _schedule(jobs, options, outages)
     if core.sheets is not None:
-        _schedule_sheets(jobs, core.sheets.mirror.every_seconds)
+        _schedule_sheets(jobs, core.sheets.mirror.every_seconds, outages)
     return application
 
 
-def _schedule(jobs: JobQueue[BotContext], options: BotOptions) -> None:
+def _schedule(jobs: JobQueue[BotContext], options: BotOptions, outages: Outages) -> None:
     # JobQueue skips what is more than a second late, unless told otherwise.
     late: Final = {"misfire_grace_time": None}
     for resume in (device_flow.resume, renaming.resume):
         jobs.run_once(resume, 0, job_kwargs=late)
-    repeated: list[tuple[JobCallback, float]] = [
+    repeated: list[tuple[Job, float]] = [
         (connect.expire, _EXPIRY_SECONDS),
         (files.forget_old, _FORGET_SECONDS),
         (_look_after, LOOK_SECONDS),
@@ -204,7 +203,7 @@ def _schedule(jobs: JobQueue[BotContext], options: BotOptions) -> None:
     if options.webhook_url:
         repeated.append((webhook.watch, webhook.EVERY_SECONDS))
     for job, seconds in repeated:
-        jobs.run_repeating(job, seconds, job_kwargs={**late, "coalesce": True})
+        jobs.run_repeating(outages.once(job), seconds, job_kwargs={**late, "coalesce": True})
     if interval := options.maintenance_interval:
         # Jitter would put off the first one, too.
         jobs.run_once(
@@ -240,9 +239,9 @@ class _Requests(DecidedAnswers, TelegramRequest):
     """For all that is asked of Telegram but its updates."""
 
 
-def _schedule_sheets(jobs: JobQueue[BotContext], every_seconds: float) -> None:
+def _schedule_sheets(jobs: JobQueue[BotContext], every_seconds: float, outages: Outages) -> None:
     jobs.run_repeating(
-        _look_at_sheets,
+        outages.once(_look_at_sheets),
         every_seconds,
         first=_SHEETS_FIRST_SECONDS,
         name="sheets",

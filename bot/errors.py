@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
+
 import structlog
 from telegram import Update
 from telegram.error import Conflict, Forbidden, TelegramError
@@ -18,6 +22,33 @@ from security.errors import Fault, OperatorFault, TransientFault
 from security.storage.holding.held_lease import HeldLease
 
 _log = structlog.get_logger()
+
+
+Job = Callable[[BotContext], Coroutine[Any, Any, None]]
+
+
+class Outages:
+    """What is outside keeps jobs that come again and again from working: it is said once, until all
+    of them work again."""
+
+    def __init__(self) -> None:
+        self._failing: dict[Job, str] = {}
+
+    def once(self, job: Job) -> Job:
+        """The job, which raises a fault only where none of them has met it already."""
+
+        @wraps(job)
+        async def run(context: BotContext) -> None:
+            try:
+                await job(context)
+                self._failing.pop(job, None)
+            except Fault as fault:
+                is_known = fault.code in self._failing.values()
+                self._failing[job] = fault.code
+                if not is_known:
+                    raise
+
+        return run
 
 
 async def on_error(update: object, context: BotContext) -> None:

@@ -30,7 +30,6 @@ from bot.services import Services
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Html, Texts
 from config.languages import language_of
-from security.errors import CustodyError
 from security.maintenance.fleet import MayTell
 from security.storage.protocol import Put
 from sheets.months import Month
@@ -45,18 +44,19 @@ _log = structlog.get_logger()
 
 
 async def tell(bot: ExtBot[int], services: Services) -> None:
-    """Whoever is to be told something by now. What fails is tried again at the next look."""
+    """Whoever is to be told something by now. What fails is tried again at the next look.
+
+    Raises:
+        CustodyError: the storage does not answer.
+    """
     core = services.core
-    try:
-        await core.workers.run(services_of(core).people.renaming.look)
-        await core.workers.run(_take, services)
-        await linking.put_questions(bot, services)
-        if not await core.workers.read(_is_any, services):
-            return  # nobody has to be asked for it
-        async with services.telling() as may_tell:
-            await _tell_all(bot, services, may_tell)
-    except CustodyError as fault:
-        _log.info("message_not_sent", result=fault.code)
+    await core.workers.run(services_of(core).people.renaming.look)
+    await core.workers.run(_take, services)
+    await linking.put_questions(bot, services)
+    if not await core.workers.read(_is_any, services):
+        return  # nobody has to be asked for it
+    async with services.telling() as may_tell:
+        await _tell_all(bot, services, may_tell)
 
 
 def _take(services: Services) -> None:

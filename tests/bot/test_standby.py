@@ -15,13 +15,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import aiohttp
 import pytest
 from pydantic import SecretStr
 
 from bot import application
+from bot.context import BotContext
+from bot.errors import Outages
 from bot.kinds import PREFERENCES
 from config import Settings
 from processes import bot as bot_process
@@ -301,18 +303,42 @@ async def test_a_bot_without_its_database_begins_nothing_and_goes_on_once_it_is_
 async def test_an_outage_is_no_defect_of_a_job_that_meets_it(
     start: Start, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told by its code, and without a traceback: there is nothing to report."""
+    """It is told by its code, and without a traceback: there is nothing to report. It is told once,
+    however often the job meets it."""
     monkeypatch.setattr(application, "_EXPIRY_SECONDS", 0.05)
     bot = start()
     await log.has("bot_started")
     bot.storage.is_cut_off = True
     await log.has("handler_failed")
+    await log.has("lease_not_renewed")  # the job has come again by then
+    assert log.count("handler_failed") == 1
     bot.storage.is_cut_off = False
     lines = [json.loads(line) for line in log.getvalue().splitlines() if "handler_failed" in line]
     assert {(line["level"], line["result"]) for line in lines} == {
         ("warning", "database_unreachable")
     }
     assert not any("traceback" in line for line in lines)
+
+
+async def test_of_several_jobs_in_one_outage_one_is_said_to_fail() -> None:
+    """And one again in the next, once all of them have worked in between."""
+    outages, is_away, context = Outages(), True, cast("BotContext", None)
+
+    async def first(_: BotContext) -> None:
+        if is_away:
+            raise OperatorFault("away", code="database_unreachable")
+
+    async def second(_: BotContext) -> None:
+        await first(_)
+
+    jobs, failed = [outages.once(job) for job in (first, second)], list[bool]()
+    for is_away in (True, False, True):
+        for job in (*jobs, *jobs):
+            try:
+                await job(context)
+            except OperatorFault:
+                failed.append(is_away)
+    assert failed == [True, True]
 
 
 def heard_by(root: Person) -> list[bool]:
