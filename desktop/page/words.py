@@ -108,7 +108,7 @@ _WAITS: Final = {
         "wait",
         N_("Waiting for the cloud"),
         N_(
-            "It answers that it cannot take files now. The file is stored here, and goes by itself "
+            "It cannot take files now. The file is stored here, and goes by itself "
             "then; where this lasts, tell an administrator."
         ),
     ),

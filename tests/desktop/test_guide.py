@@ -55,6 +55,14 @@ def test_the_guide_has_a_row_for_everything_the_page_says(language: str) -> None
     assert {_plain(row) for row in rows} == {_plain(one) for one in said(language)}
 
 
+@pytest.mark.parametrize("language", ["zh_Hant", "zh_Hans"])
+def test_what_waits_is_said_in_one_register(language: str) -> None:
+    """等待…, or 等待中：… where the reason is said."""
+    rows = re.findall(r"(?m)^\| (等.+?) \| .+ \|$", SECTIONS[language])
+    assert rows
+    assert [row for row in rows if not row.startswith("等待")] == []
+
+
 def _plain(sentence: str) -> str:
     """Without the marks around what was put in, and whatever the share is."""
     return re.sub("[\u2066-\u2069]", "", re.sub(r"\d+(?= ?%)", "…", sentence))

@@ -273,7 +273,7 @@ async def test_an_answer_without_end_is_not_read_to_it(tmp_path: Path) -> None:
         async with cloud_that_says(pair=PAIRED, upload_sessions=session) as address:
             assert (await desk.pair(address, "AAAA-AAAA")).status_code == 303
             await desk.add(("甲.pdf", pdf()))
-            await desk.until_it_says("Waiting for the cloud")
+            await desk.until_it_says("It cannot take files now.")
         desk.services.credentials.keep(PAIRING.model_copy(update={"cloud": cloud}))
         await desk.add(("乙.pdf", pdf(seed=1)))
         await until(lambda: said[0] > 0)
