@@ -45,7 +45,7 @@ from security.storage.sealing import Sealer
 from tests.bot.test_operations import free_port
 from tests.journeys import connect, times_told, until, until_uploading
 from tests.storage.shared import SharedShelf, SharedStorage
-from tests.stores import MASK
+from tests.stores import MASK, between
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -500,6 +500,31 @@ def test_what_comes_late_overwrites_nothing(
             notes.change([late])
         assert caught.value.code == "second_instance"
     assert others.read("user_501") == {"by": "second"}
+
+
+@pytest.mark.parametrize("saves_late", [False, True])
+@pytest.mark.parametrize("late", [Put(NOTE, {"by": "first, late"}), Drop(NOTE)], ids=["put", "drop"])
+def test_what_was_let_through_and_comes_late_overwrites_nothing_either(
+    database: SharedShelf, connect_to: Connect, held_by: Hold, late: Put | Drop, saves_late: bool
+) -> None:
+    """The process stood still after it had asked whether it may: its version alone is left."""
+    first, second = connect_to(), connect_to()
+
+    def take_over() -> None:
+        first.is_cut_off = True
+        database.tick(SECONDS)
+        others = Documents(FencedDocuments(second, held_by(second)), PREFERENCES)
+        others.write("user_501", {"by": "second"})
+        first.is_cut_off = False
+
+    first.apply([Unit([Put(NOTE, {"by": "first"})])])
+    fenced = FencedDocuments(between(first, take_over), held_by(first), saves_late=saves_late)
+    notes = Documents(fenced, PREFERENCES)
+    assert notes.read("user_501") == {"by": "first"}
+    with pytest.raises(OperatorFault) as caught:
+        notes.change([late])
+    assert caught.value.code == "second_instance"
+    assert Documents(second, PREFERENCES).read("user_501") == {"by": "second"}
 
 
 def test_what_was_only_sealed_anew_is_put_on_that_version(
