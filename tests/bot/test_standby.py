@@ -503,7 +503,9 @@ def test_what_comes_late_overwrites_nothing(
 
 
 @pytest.mark.parametrize("saves_late", [False, True])
-@pytest.mark.parametrize("late", [Put(NOTE, {"by": "first, late"}), Drop(NOTE)], ids=["put", "drop"])
+@pytest.mark.parametrize(
+    "late", [Put(NOTE, {"by": "first, late"}), Drop(NOTE)], ids=["put", "drop"]
+)
 def test_what_was_let_through_and_comes_late_overwrites_nothing_either(
     database: SharedShelf, connect_to: Connect, held_by: Hold, late: Put | Drop, saves_late: bool
 ) -> None:

@@ -42,12 +42,12 @@ def test_what_is_over_goes_while_the_process_runs(place: Place) -> None:
     """More goes than comes, however long the process lives; what is kept longer stays."""
     keyring = TokenEncryption([new_key()])
     with storage_at(place, keyring) as storage:
-        add(storage, "refreshed", 30, 4000)
+        add(storage, "refreshed", 8, 4000)
         add(storage, "revoked", 401, 10)
         add(storage, "revoked", 399, 10)
         add(storage, "refreshed", 6, 10)
     with storage_at(place, keyring) as storage:
-        # A start waits for little: not for what nobody has deleted for a month.
+        # A start waits for little: not for what nobody has deleted for long.
         assert 3000 <= left(storage, "refreshed") < 4000
         write(storage, 2500)
         assert left(storage, "refreshed") == left(storage, "revoked") == 10

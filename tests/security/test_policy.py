@@ -50,6 +50,22 @@ def test_a_hold_is_not_diluted_by_asking_about_the_same_people_again() -> None:
     assert rejections.settle(NOW + 50 * _MINUTE) == ([], [late])
 
 
+@pytest.mark.parametrize(
+    ("rejected", "well", "is_held"),
+    [(2, 0, False), (3, 0, True), (3, 26, True), (3, 27, False), (4, 35, True), (4, 36, False)],
+)
+def test_three_and_over_a_tenth_of_those_who_were_tried_are_a_hold(
+    rejected: int, well: int, is_held: bool
+) -> None:
+    rejections = Rejections()
+    for _ in range(well):
+        rejections.count_good(NOW, grant=True)
+    for owner in people(rejected):
+        rejections.reject(owner, "invalid_grant", VERSION, NOW)
+    _, held = rejections.settle(NOW)
+    assert held == (people(rejected) if is_held else [])
+
+
 def test_a_few_among_many_are_moved_also_after_a_restart() -> None:
     """What the last hour is measured by is kept, whether or not anybody was condemned in it."""
     before, after = Rejections(), Rejections()

@@ -153,6 +153,15 @@ def test_an_error_leaves_what_was_known() -> None:
     assert first.duties["A1001", date(2025, 12, 2)][0].kind == "error"
 
 
+@pytest.mark.parametrize(("errors", "code"), [(2, "error_cells_left_out"), (3, "error_cells")])
+def test_over_two_percent_of_errors_are_a_fault(errors: int, code: str) -> None:
+    """Of three people's month with its titles: 132 cells."""
+    wrong = [(PEOPLE[0], day, error()) for day in range(1, errors + 1)]
+    found = parsed(roster(*wrong, people=PEOPLE[:3]))
+    assert [each.code for each in found.findings] == [code]
+    assert bool(found.faults) is (code == "error_cells")
+
+
 def test_a_fault_uses_nothing_of_what_was_read() -> None:
     twice = opened(
         tab("11412班表", [["工號", "姓名", *range(1, 32)], *[["A1001", "王", "休"]] * 2])
