@@ -8,24 +8,38 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
 const YEAR_SECONDS = 365 * 24 * 3600;
 const BETWEEN_WORDS = 10_000; // ms: a listener is told of changes no oftener
+const NOTICED = 200; // ms: so long until a browser has told of a change
 const PATIENCE = 10_000; // ms
 
 // Said aloud, some at once where they come fast.
 
 const waiting = new Map(); // of each part its newest: what it said before is true no more
 let lastSaid = -BETWEEN_WORDS;
-let isToSay = false;
+let turn = null;
+let isReading = false;
 
+// It stands there at once for whoever goes to it, and is read out when its turn comes.
 function say(text, of) {
   waiting.set(of, text);
-  if (isToSay) return;
-  isToSay = true;
-  setTimeout(() => {
-    said.textContent = [...waiting.values()].join(" · ");
-    waiting.clear();
-    isToSay = false;
-    lastSaid = performance.now();
+  if (isReading) return; // and this with it
+  const line = () => [...waiting.values()].join(" · ");
+  tell(line(), "off");
+  turn ??= setTimeout(() => {
+    turn = null;
+    isReading = true;
+    tell(""); // what stays as it is would not be read out
+    setTimeout(() => {
+      tell(line());
+      waiting.clear();
+      isReading = false;
+      lastSaid = performance.now();
+    }, NOTICED);
   }, Math.max(0, lastSaid + BETWEEN_WORDS - performance.now()));
+}
+
+function tell(text, live = "polite") {
+  said.setAttribute("aria-live", live);
+  said.textContent = text;
 }
 
 // Copying
@@ -46,7 +60,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   await navigator.clipboard.writeText(button.previousElementSibling.textContent);
   button.textContent = page.dataset.copied;
-  said.textContent = page.dataset.copied;
+  tell(page.dataset.copied);
   setTimeout(() => {
     button.textContent = page.dataset.copy;
     if (said.textContent === page.dataset.copied) said.textContent = "";

@@ -222,6 +222,11 @@ async def test_what_is_chosen_is_kept_until_it_is_stored(tmp_path: Path) -> None
             said = "for (const one of ['1', '2']) say(one, 'files')"
             await page.evaluate(f"said.textContent = ''; lastSaid = -BETWEEN_WORDS; {said}")
             await expect(page.locator("#said")).to_have_text("2")
+            await expect(page.locator("#said")).to_have_attribute("aria-live", "polite")
+            soon = "lastSaid = performance.now() - BETWEEN_WORDS + 300; say('3', 'files')"
+            there = await page.evaluate(f"{soon}; [said.textContent, said.ariaLive]")
+            assert there == ["3", "off"]  # true at once, and not read out yet
+            await expect(page.locator("#said[aria-live=polite]")).to_have_text("3")
         await expect(page.get_by_role("alert")).to_contain_text("已經沒有在執行")
         turns = "getComputedStyle(document.querySelector('.file .sign.busy svg')).animationName"
         assert await page.evaluate(turns) == "none"

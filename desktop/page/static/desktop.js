@@ -128,7 +128,8 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(button.dataset.link);
   const word = button.firstChild;
   const before = word.data;
-  word.data = said.textContent = page.dataset.copied;
+  word.data = page.dataset.copied;
+  tell(page.dataset.copied);
   setTimeout(() => {
     word.data = before;
     if (said.textContent === page.dataset.copied) said.textContent = "";
