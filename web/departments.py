@@ -134,7 +134,9 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
         client_routes(made, signed_in, keys),
         sheet_routes(made, parts.sheets, signed_in, keys),
         calendar_routes(made, parts.sheets, keys),
-        authorization_routes(made.departments, made.consents, made.tokens, signed_in, redirect_uri),
+        authorization_routes(
+            made.departments, made.consents, made.tokens, signed_in, keys, redirect_uri
+        ),
         entering_routes(made, signed_in),
         settings_routes(made, signed_in, parts.public_url, redirect_uri, sheets),
         console_routes(made, signed_in, sheets),

@@ -32,7 +32,8 @@ from security.custody.workers import Workers
 from security.errors import CustodyError
 from security.storage.protocol import Storage
 
-Wants = Literal["token", "upload", "status", "sheets"]
+Wants = Literal["token", "upload", "status", "sheets", "administration"]
+"""What a computer asks for; the last is for people alone."""
 REMEMBERED_SECONDS: Final = 1.0
 _WRITES_AT_ONCE: Final = 2
 """Counts wait in line: a whole office that comes at once holds up no token that is to be saved."""
@@ -120,6 +121,9 @@ class ClientDesk:
             await self._suspect(client, "client_other_department")
             says = "the key is another department's"
             refuse(NotAllowed(says, code="other_department", client=client))
+        if wants == "administration":
+            says = "a key administers nothing"
+            refuse(NotAllowed(says, code="administrators_only", client=client))
         if wants == "token" and "token" not in client.may:
             says = "the key may not get tokens"
             refuse(NotAllowed(says, code="token_not_allowed", client=client))

@@ -26,7 +26,8 @@ class WrongKey(Refused):
 
 
 class NotAllowed(Refused):
-    """A key that holds, for something else: `other_department`, `token_not_allowed`."""
+    """A key that holds, for something else: `other_department`, `token_not_allowed`,
+    `administrators_only`."""
 
 
 class TooOften(Refused):

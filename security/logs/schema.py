@@ -244,6 +244,7 @@ RESULTS: Final = frozenset(
         "wrong_code",
         "other_department",
         "token_not_allowed",
+        "administrators_only",
         "personal",
         "no_calendar",
         "client_busy",

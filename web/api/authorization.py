@@ -13,8 +13,9 @@ from departments.names import Department, Departments
 from departments.tokens import Tokens
 from web.api.described import ADMINISTRATOR, refusals, secured_by
 from web.api.tokens import DepartmentName
-from web.gate.asked_first import asked_first
+from web.gate.asked_first import administrators, asked_first
 from web.gate.content_types import JSON_ONLY
+from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
 
@@ -42,16 +43,12 @@ def authorization_routes(
     consents: DepartmentConsents,
     tokens: Tokens,
     signed_in: SignedIn,
+    keys: ClientKeys,
     redirect_uri: str,
 ) -> APIRouter:
     """`GET /api/google/auth-url` and `DELETE /api/google/authorization`."""
-
-    async def changing(request: Request) -> Session:
-        session = await signed_in(request)
-        signed_in.check_site(request)
-        return session
-
-    router = APIRouter(tags=["for administrators"], route_class=asked_first(changing))
+    guard = administrators(signed_in, keys, changes=True)
+    router = APIRouter(tags=["for administrators"], route_class=asked_first(guard))
 
     def found(department: str) -> Department:
         asked = departments.find(department)
@@ -62,7 +59,7 @@ def authorization_routes(
     @router.get(
         "/api/google/auth-url",
         response_model=AuthUrl,
-        responses=refusals(401, 403, 404, 409, 422, 503),
+        responses=refusals(401, 403, 404, 409, 422, 429, 503),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def auth_url(request: Request, department: DepartmentName) -> AuthUrl:
@@ -81,7 +78,7 @@ def authorization_routes(
         "/api/google/authorization",
         dependencies=JSON_ONLY,
         response_model=Revoked,
-        responses=refusals(401, 403, 404, 409, 415, 422, 503),
+        responses=refusals(401, 403, 404, 409, 415, 422, 429, 503),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def revoke(request: Request, department: DepartmentName) -> Revoked:

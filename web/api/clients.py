@@ -16,7 +16,7 @@ from departments.clients.refusals import Refused
 from departments.names import LONGEST, Department, Departments
 from departments.services import DepartmentServices
 from web.api.described import ADMINISTRATOR, refusals, secured_by
-from web.gate.asked_first import asked_first
+from web.gate.asked_first import administrators, asked_first
 from web.gate.content_types import JSON_ONLY
 from web.gate.keys import ClientKeys, problem_of_refusal
 from web.gate.problems import Problem
@@ -133,13 +133,7 @@ class PairRequest(BaseModel):
 
 def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: ClientKeys) -> APIRouter:
     """`/api/clients` and what is below it."""
-
-    async def guard(request: Request) -> Session:
-        session = await signed_in(request)
-        if request.method != "GET":
-            signed_in.check_site(request)
-        return session
-
+    guard = administrators(signed_in, keys)
     router = APIRouter(tags=["for administrators"], route_class=asked_first(guard))
     anybodys = APIRouter(tags=["for computers"])
     departments, desk, workers = services.departments, services.desk, services.workers
@@ -156,7 +150,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         "/api/clients",
         response_model=ClientList,
         response_model_exclude_none=True,
-        responses=refusals(401, 404, 422, 503),
+        responses=refusals(401, 403, 404, 422, 429, 503),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def list_clients(
@@ -220,7 +214,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         dependencies=JSON_ONLY,
         response_model=ClientStatus,
         response_model_exclude_none=True,
-        responses=refusals(401, 403, 404, 415, 422, 503),
+        responses=refusals(401, 403, 404, 415, 422, 429, 503),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def revoke(request: Request, id: ClientId) -> ClientStatus:
@@ -233,7 +227,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
         dependencies=JSON_ONLY,
         response_model=ClientStatus,
         response_model_exclude_none=True,
-        responses=refusals(401, 403, 404, 415, 422, 503),
+        responses=refusals(401, 403, 404, 415, 422, 429, 503),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def unblock(request: Request, id: ClientId) -> ClientStatus:
@@ -256,7 +250,7 @@ def client_routes(services: DepartmentServices, signed_in: SignedIn, keys: Clien
     return router
 
 
-_OF_NEW: Final = (400, 401, 403, 404, 415, 422, 503)
+_OF_NEW: Final = (400, 401, 403, 404, 415, 422, 429, 503)
 T = TypeVar("T")
 _Make = Callable[[str, str, Sequence[May], str], T]
 """Of what is new, from department, label, abilities and whose wish it is."""

@@ -31,7 +31,7 @@ ALWAYS: Final = (408, 413, 421, 500)
 CODES: Final = {
     400: ("invalid_request", "wrong_code"),
     401: ("not_signed_in", "wrong_key", "key_revoked", "key_blocked"),
-    403: ("other_site", "other_department", "token_not_allowed", "personal"),
+    403: ("other_site", "other_department", "token_not_allowed", "administrators_only", "personal"),
     404: (
         *("no_department", "no_client", "no_upload", "not_found"),
         *("no_sheet", "no_period", "no_version", "no_person", "no_shifts", "no_calendar"),

@@ -13,11 +13,13 @@ from fastapi import Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
+from departments.administrators.sessions import Session
 from departments.clients.clients import Client
 from departments.clients.desk import Wants
 from departments.names import LONGEST, Department, Departments
 from web.gate.keys import ClientKeys
-from web.gate.problems import Problem
+from web.gate.problems import Problem, denied
+from web.gate.signed_in import SignedIn
 
 Guard = Callable[[Request], Awaitable[object]]
 """Says who asks, or raises a Problem."""
@@ -61,6 +63,29 @@ class Asker:
         if found.department is None:
             raise Problem(404, "no_department")
         return found.client, found.department
+
+
+def administrators(
+    signed_in: SignedIn, keys: ClientKeys, *, changes: bool = False
+) -> Callable[[Request], Awaitable[Session]]:
+    """Administrators, and what changes anything on this site's own pages alone. A computer that is
+    known may not (403); whoever is nobody is asked who they are (401).
+
+    Args:
+        changes: whether a GET changes something as well.
+    """
+
+    async def guard(request: Request) -> Session:
+        session = await signed_in.find(request)
+        if session is None:
+            if keys.are_brought(request):
+                await keys.admit(request, None, "administration")
+            raise denied(401, "not_signed_in")
+        if changes or request.method != "GET":
+            signed_in.check_site(request)
+        return session
+
+    return guard
 
 
 def by_key(departments: Departments, keys: ClientKeys, wants: Wants) -> Guard:

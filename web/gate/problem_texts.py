@@ -49,6 +49,10 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         N_("The key of this computer gives no access tokens"),
         N_("Upload by an upload session, or ask an administrator for a key that gives tokens."),
     ),
+    "administrators_only": (
+        N_("This is for administrators"),
+        N_("The key of a computer does not open it: sign in, and do it there."),
+    ),
     "too_many_uploads": (
         N_("Too many uploads of this computer are unfinished"),
         N_("Send the bytes of those that were begun; each ends by itself after a week."),

@@ -11,7 +11,7 @@ from departments.administrators.sessions import Session
 from departments.clients.clients import Client
 from departments.names import LONGEST, Department, Departments
 from web.api.sheets.answers import JSON
-from web.gate.asked_first import Guard
+from web.gate.asked_first import Guard, administrators
 from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
@@ -76,13 +76,12 @@ def readers(departments: Departments, signed_in: SignedIn, keys: ClientKeys) -> 
     return guard
 
 
-def deciders(departments: Departments, signed_in: SignedIn) -> Guard:
+def deciders(departments: Departments, signed_in: SignedIn, keys: ClientKeys) -> Guard:
     """Lets administrators in, on this site's own pages."""
+    admit = administrators(signed_in, keys)
 
     async def guard(request: Request) -> Asker:
-        session = await signed_in(request)
-        signed_in.check_site(request)
-        return Asker(_department(request, departments), session)
+        return Asker(_department(request, departments), await admit(request))
 
     return guard
 

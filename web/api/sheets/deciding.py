@@ -16,13 +16,14 @@ from web.api.sheets.asked import asked_of, deciders
 from web.api.sheets.parameters import MONTH, PATH, VERSION, DepartmentInPath, SheetName
 from web.gate.asked_first import asked_first
 from web.gate.content_types import JSON_ONLY
+from web.gate.keys import ClientKeys
 from web.gate.problems import Problem
 from web.gate.signed_in import SignedIn
 
 if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
     from sheets.keeping.services import SheetServices
 
-_REFUSED: Final = (401, 403, 404, 409, 415, 422, 503)
+_REFUSED: Final = (401, 403, 404, 409, 415, 422, 429, 503)
 
 
 class Decision(BaseModel):
@@ -42,21 +43,24 @@ class Decision(BaseModel):
 
 
 def deciding_routes(
-    services: DepartmentServices, sheets: SheetServices | None, signed_in: SignedIn
+    services: DepartmentServices,
+    sheets: SheetServices | None,
+    signed_in: SignedIn,
+    keys: ClientKeys,
 ) -> APIRouter:
     """`/api/sheets/{department}/{name}/sync`, `…/accept` and `…/keep`.
 
     Args:
         sheets: None: SHEETS_FILE is not set, and there are none.
     """
-    workers, guard = services.workers, deciders(services.departments, signed_in)
+    workers, guard = services.workers, deciders(services.departments, signed_in, keys)
     router = APIRouter(tags=["for administrators"], route_class=asked_first(guard))
 
     @router.post(
         f"{PATH}/sync",
         dependencies=JSON_ONLY,
         response_model=version_models.StandingAnswer,
-        responses=refusals(*_REFUSED, 429),
+        responses=refusals(*_REFUSED),
         openapi_extra=secured_by(ADMINISTRATOR),
     )
     async def sync(request: Request, department: DepartmentInPath, name: SheetName) -> Response:

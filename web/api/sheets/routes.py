@@ -222,7 +222,7 @@ def sheet_routes(
             lambda read, asker, sheet: read.diff(Wish(asker, sheet, period), old, new),
         )
 
-    router.routes += deciding_routes(services, sheets, signed_in).routes
+    router.routes += deciding_routes(services, sheets, signed_in, keys).routes
     return router
 
 
