@@ -6,6 +6,7 @@ Every form's answer is a 303: a page that is loaded again does nothing a second 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, Literal, cast, get_args
 from urllib.parse import urlencode
 
@@ -120,49 +121,29 @@ def sheet_page_routes(
             return RedirectResponse(f"{SETTINGS_PATH}?{query}", 303)
         return _back(sheet, month, news)
 
-    @router.post(f"{_OF_ONE}/accept")
-    async def accept(
-        request: Request,
-        department: str,
-        name: str,
-        month: _Field = "",
-        period: _Field = "",
-        version: _Version = "",
-        csrf: FormToken = "",
-    ) -> Response:
-        """What is held counts from now on, if it is what was seen."""
-        session = await changing(request, csrf)
-        sheet = found(department, name)
-        return await decided(session, sheet, (month, period, version), "accepted")
+    def deciding(how: Literal["accepted", "kept"]) -> Callable[..., Awaitable[Response]]:
+        do = sheets.decisions.accept if how == "accepted" else sheets.decisions.keep
 
-    @router.post(f"{_OF_ONE}/keep")
-    async def keep(
-        request: Request,
-        department: str,
-        name: str,
-        month: _Field = "",
-        period: _Field = "",
-        version: _Version = "",
-        csrf: FormToken = "",
-    ) -> Response:
-        """What is held is forgotten, if it is what was seen."""
-        session = await changing(request, csrf)
-        sheet = found(department, name)
-        return await decided(session, sheet, (month, period, version), "kept")
+        async def decide(
+            request: Request,
+            department: str,
+            name: str,
+            month: _Field = "",
+            period: _Field = "",
+            version: _Version = "",
+            csrf: FormToken = "",
+        ) -> Response:
+            session = await changing(request, csrf)
+            sheet, done = found(department, name), None
+            if version:  # nothing else than what somebody has seen
+                done = await workers.run(do, sheet.id, period, session.administrator, version)
+            return _back(sheet, month, how if done is not None else "decided")
 
-    async def decided(
-        session: Session,
-        sheet: Sheet,
-        asked: tuple[str, str, str],
-        how: Literal["accepted", "kept"],
-    ) -> Response:
-        month, period, version = asked
-        decide = sheets.decisions.accept if how == "accepted" else sheets.decisions.keep
-        done = None
-        if version:  # nothing else than what somebody has seen
-            done = await workers.run(decide, sheet.id, period, session.administrator, version)
-        return _back(sheet, month, how if done is not None else "decided")
+        return decide
 
+    # What is held counts from now on, or is forgotten.
+    router.post(f"{_OF_ONE}/accept")(deciding("accepted"))
+    router.post(f"{_OF_ONE}/keep")(deciding("kept"))
     return router
 
 
