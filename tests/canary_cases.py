@@ -21,6 +21,7 @@ from tests.canary_troubles import (
     gone,
     gone_and_full,
     google_says,
+    linked,
     moved,
     no_archive,
     sheet_held,
@@ -196,6 +197,15 @@ CASES: Final[dict[str, tuple[Case, ...]]] = {
         Case("sheets accept tanhae.roster --yes", 0, "counts from now", sheet_held, SHEETS),
         Case("sheets accept tanhae.roster", 1, "", sheet_held, SHEETS, answer="n\n"),
         Case("sheets accept tanhae.roster", 2, "Nothing is kept", settings=SHEETS),
+    ),
+    "sheets links": (
+        Case("sheets links", 0, "1 linked to a roster", linked),
+        Case("sheets links", 3, "", linked, ANOTHER_KEY),
+    ),
+    "sheets unlink": (
+        Case("sheets unlink {ann} --yes", 0, "not told", linked),
+        Case("sheets unlink {ann} --yes", 1, "no such link"),
+        Case("sheets unlink {ann_id} --yes", 2, "no mask"),
     ),
     "tokens encrypt": (
         Case("tokens encrypt --yes", 0, "plaintext", kind="plain", settings=ANOTHER_KEY),

@@ -10,9 +10,11 @@ from pathlib import Path
 from desktop.keeping.files import FOLDER
 from security.encryption import TokenEncryption
 from security.storage.files.locks import waiting_lock
+from sheets.people.asks import Decider
+from sheets.people.services import DutyPeople
 from tests.canary_installation import House
 from tests.security.kit import full_disk
-from tests.stores import store_in
+from tests.stores import storage_in, store_in
 
 Trouble = Callable[[House], AbstractContextManager[object] | None]
 """Puts it into a house; what it gives lasts while the command runs."""
@@ -140,6 +142,18 @@ def sheet_held(house: House) -> None:
     sheet_read(house)
     house.marked.show_people(1)
     assert house.run("sheets sync", **house.marked.of_sheets).code == 1
+
+
+def linked(house: House) -> None:
+    """Ann is linked to a roster."""
+    marked = house.marked
+    storage = storage_in(house.folder, TokenEncryption([marked.old]), marked.mask)
+    people, number = DutyPeople.of(storage, {}, lambda owner: True), house.new("number")
+    ask, _ = people.asks.ask(marked.owners["ann"], number, house.new("name"))
+    by = Decider(marked.owners["bob"], house.new("administrator"))
+    people.asks.confirm(ask.id, "tanhae", number, by)
+    people.calendars.issue(marked.owners["ann"])
+    storage.close()
 
 
 def no_archive(house: House) -> None:

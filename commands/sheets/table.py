@@ -37,5 +37,17 @@ def add_to(app: typer.Typer, panel: str) -> None:
             "accept:accept_sheet",
             "Take over a version that is held because over half of it had gone; or keep what is.",
         ),
+        (
+            "links",
+            "links:list_links",
+            "Who is linked to a roster: owner (as a mask), department, since when, what they are "
+            "told.",
+        ),
+        (
+            "unlink",
+            "links:unlink",
+            "End somebody's link to a roster: /duty shows them nothing more, calendars' addresses "
+            "stop.",
+        ),
     ):
         add_later(group, name, f"commands.sheets.{module}", says)

@@ -125,11 +125,15 @@ class Links:
 
         return self._change(link.owner, link.department, how)
 
-    def end(self, owner: Owner, department: str | None = None) -> list[Link]:
-        """They are linked nowhere any more, or not in this department; where they were."""
+    def end(self, owner: Owner, department: str | None = None, result: str = "ok") -> list[Link]:
+        """They are linked nowhere any more, or not in this department; where they were.
+
+        Args:
+            result: for the audit trail, a result code.
+        """
         ended = [one for one in self.of(owner) if department in (None, one.department)]
         for link in ended:
-            unit = Unit([self.dropping(link)], events=[Event("roster_unlinked", owner)])
+            unit = Unit([self.dropping(link)], events=[Event("roster_unlinked", owner, result)])
             only(self._storage.apply([unit]))
         return ended
 

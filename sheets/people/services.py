@@ -13,7 +13,7 @@ from sheets.people.asks import Asks
 from sheets.people.calendars import CalendarAddresses
 from sheets.people.chats import Chats
 from sheets.people.kinds import NOTICES, OF_PEOPLE
-from sheets.people.links import Links
+from sheets.people.links import Link, Links
 from sheets.people.names import Names
 from sheets.people.outbox import Outbox
 from sheets.people.renaming import Renaming
@@ -64,6 +64,14 @@ class DutyPeople:
         self.calendars.revoke_all(owner)
         self._drop(owner, NOTICES)
         return bool(self.links.end(owner))
+
+    def end(self, owner: Owner, department: str | None = None) -> list[Link]:
+        """An operator ends what links them to a department's rosters (None: to any), and with the
+        last link the addresses of their calendar; what was ended."""
+        ended = self.links.end(owner, department, "revoked")
+        if not self.links.of(owner):
+            self.unlink(owner)
+        return ended
 
     def keeps(self, owner: Owner) -> bool:
         """Whether anything is kept of this person."""

@@ -61,6 +61,7 @@ WITHOUT: Final = {
     "commands.sheets.check": ASKED,
     "commands.sheets.diff": STORED,
     "commands.sheets.guess": ASKED,
+    "commands.sheets.links": STORED,
     "commands.sheets.listing": STORED,
     "commands.sheets.sync": ASKED,
     "commands.starting.menu": STORED | ASKED,

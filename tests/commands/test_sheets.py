@@ -14,6 +14,10 @@ from typer.testing import CliRunner, Result
 from cli import app
 from config import load_settings
 from processes.storage import storage_of
+from security.credential import Owner
+from sheets.people.asks import Decider
+from sheets.people.kinds import CALENDARS
+from sheets.people.services import DutyPeople
 from tests.commands.conftest import in_json
 from tests.security.kit import MASK
 from tests.service_accounts import ADDRESS, VARIABLE, encoded
@@ -207,3 +211,33 @@ async def test_what_is_not_there_is_said(sheet: str) -> None:
     await run("sync")
     assert (await run("diff", "tanhae.r0", "--period", "1999-01")).exit_code == 2
     assert (await run("diff", "tanhae.r0", "--to", "20000101-000000")).exit_code == 2
+
+
+async def test_links_are_listed_by_mask_and_ended(sheet: str) -> None:
+    storage = storage_of(load_settings(for_bot=False, env_file=None), MASK)
+    people = DutyPeople.of(storage, {}, lambda owner: True)
+    ann = Owner.user(501)
+    for department, number in (("tanhae", "1011"), ("anping", "1012")):
+        ask, _ = people.asks.ask(ann, number, "Ann")
+        people.asks.confirm(ask.id, department, number, Decider(Owner.user(900), "Root"))
+    address = people.calendars.issue(ann).secret.get_secret_value()
+    assert (await run("sync")).exit_code == 0  # from then on masks are the same each time
+    done = await run("links")
+    assert (done.exit_code, "2 linked to a roster" in done.stdout) == (0, True)
+    assert shows_nobody(done)
+    first, second = in_json(await run("links", "--json", "--in-full"))["links"]
+    assert (first["department"], first["number"], first["calendars"]) == ("anping", "1012", 1)
+    mask = first["owner"]
+    assert second["owner"] == mask
+    assert "501" not in done.stdout.split()
+    refused = await run("unlink", mask, answer="n\n")
+    assert (refused.exit_code, len(people.links.of(ann))) == (1, 2)
+    document = in_json(await run("unlink", mask, "--department", "anping", "--yes", "--json"))
+    assert document == {"owner": mask, "departments": ["anping"]}
+    assert people.calendars.find(address) is not None
+    assert (await run("unlink", mask, "--yes")).exit_code == 0
+    assert (people.links.of(ann), storage.names(CALENDARS)) == ([], [])
+    assert (await run("unlink", mask, "--yes")).exit_code == 1
+    ends = [e.result for e in storage.events() if e.action == "roster_unlinked"]
+    storage.close()
+    assert ends == ["revoked", "revoked"]
