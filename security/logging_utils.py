@@ -275,9 +275,12 @@ def configure_logging(
     )
 
 
-def redact_logs(*, level: str = "WARNING", style: str | None = None) -> None:
+def redact_logs(
+    *, level: str = "WARNING", style: str | None = None, stream: TextIO | None = None
+) -> None:
     """Redact what is said before anybody's settings are read: under a mask nobody can compare."""
-    configure_logging(OwnerMask(secrets.token_bytes(32)), level=level, style=style)
+    mask = OwnerMask(secrets.token_bytes(32))
+    configure_logging(mask, level=level, style=style, stream=stream)
 
 
 def _log_uncaught(

@@ -20,6 +20,7 @@ from processes.desktop.running import (
     Started,
     address_in,
     home,
+    log_to,
     run,
     show,
     visible_places,
@@ -52,6 +53,8 @@ def desktop(port: int, env_file: Path, *, is_shown: bool, has_terminal: bool) ->
     except SettingsError as error:
         faults = "\n".join(f"  • {fault}" for fault in error.faults)
         end(f"Drivekeeper cannot start: these settings are wrong.\n{faults}", Exit.USAGE)
+    if not has_terminal:
+        log_to(home(), settings)
 
     def open_page(path: Path, opened: str = "") -> None:
         """

@@ -22,6 +22,7 @@ from desktop.app import create_app
 from desktop.gate.entering import FILE, Entering, address_in
 from desktop.gate.visible import visible_places
 from desktop.keeping.credentials import DesktopCredentialManager
+from desktop.keeping.log_file import log_file
 from desktop.keeping.system import NotOurs, System, this_system
 from desktop.queue.shelf import Shelf
 from desktop.sending.route import Route
@@ -32,6 +33,7 @@ from desktop.serving import NoPort, listen, serving
 from drive.api import DriveApi
 from processes.desktop.ending import home, is_told_to_end, lock_of
 from security.google.network import Network
+from security.logging_utils import redact_logs
 
 __all__ = [
     "NoPort",
@@ -40,6 +42,7 @@ __all__ = [
     "Started",
     "address_in",
     "home",
+    "log_to",
     "run",
     "services_of",
     "show",
@@ -152,6 +155,12 @@ def _stopped() -> asyncio.Event:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, ended.set)
     return ended
+
+
+def log_to(folder: Path, settings: Settings) -> None:
+    """Have the log go into a file there, as the settings want it."""
+    stream = log_file(this_system(), folder)
+    redact_logs(level=settings.log_level, style=settings.log_format, stream=stream)
 
 
 def way_in(folder: Path, visible: Iterable[Path] = ()) -> Path | None:

@@ -108,6 +108,7 @@ def keep_things(folder: Path) -> None:
     from pydantic import SecretStr
 
     from desktop.keeping.credentials import DesktopCredentialManager, Pairing
+    from desktop.keeping.log_file import log_file
     from desktop.keeping.windows import Windows
     from desktop.queue.shelf import Shelf
     from desktop.receiving.receiver import Receiver
@@ -138,7 +139,8 @@ def keep_things(folder: Path) -> None:
     with_source = Window(QueuedContent(shelf.content(record.id), record.size), StopSignal())
     with_source.finish()
     assert (with_source.read, with_source.md5) == (len(content), record.md5)
-    for path in (folder, folder / "queue", shelf.content(record.id)):
+    log_file(system, folder).write("{}\n")
+    for path in (folder, folder / "queue", shelf.content(record.id), folder / "desktop.log"):
         assert str(path) in calls.private, path
     assert (folder / ".key").read_bytes().startswith(b"dpapi:")
     stolen = DesktopCredentialManager(folder, Windows(StandIn(b"another machine")))

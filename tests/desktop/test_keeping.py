@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from desktop.keeping.credentials import DesktopCredentialManager, Pairing, RefreshTokenRefused
+from desktop.keeping.log_file import MOST_BYTES, log_file
 from desktop.keeping.system import this_system
 from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
@@ -257,6 +258,31 @@ def test_what_a_crash_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
     assert {one.id: one.state for one in again.all()} == {waits.id: "queued", ended.id: "done"}
     assert [path.name for path in (tmp_path / "queue").glob("*.pdf")] == [f"{waits.id}.pdf"]
     assert list((tmp_path / "queue").glob(".*")) == []
+
+
+def test_the_log_is_private_and_bounded(tmp_path: Path) -> None:
+    """Whatever the umask; and what is no folder of ours, or no file, is left alone."""
+    folder = tmp_path / "desk"
+    stream = log_file(this_system(), folder)
+    line = "x" * 999 + "\n"
+    before = os.umask(0)
+    try:
+        for _ in range(3 * MOST_BYTES // len(line)):
+            stream.write(line)
+        stream.write("甲\udc80\n")
+    finally:
+        os.umask(before)
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    assert sizes.keys() == {"desktop.log", "desktop.log.1"}
+    assert max(sizes.values()) <= MOST_BYTES
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert (folder / "desktop.log").read_text("utf-8").endswith("甲\\udc80\n")
+    (tmp_path / "linked").symlink_to(tmp_path)
+    log_file(this_system(), tmp_path / "linked").write(line)
+    (folder / "desktop.log").unlink()
+    (folder / "desktop.log").symlink_to(tmp_path / "else")
+    stream.write(line)
+    assert {path.name for path in tmp_path.iterdir()} == {"desk", "linked"}
 
 
 @pytest.mark.one_way

@@ -17,14 +17,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
 from cli import app
 from config import child_environment
+from desktop.gate.entering import address_in
 from desktop.menu import windows
 from desktop.menu.entry import Launch
 from desktop.menu.xdg import entry_of
+from tests.desktop.kit import FORM
 from tests.installed import needs, path_of
 from tests.journeys import until
 
@@ -152,6 +155,12 @@ async def test_it_is_started_once_and_found_again_and_ended(tmp_path: Path) -> N
         second = await asyncio.create_subprocess_exec(*start, env=screen)
         assert await second.wait() == 0
         await until(lambda: asked.read_text("utf-8").count("\n") == 2)
+        way_in = address_in(tmp_path / "open-drivekeeper.html")
+        assert way_in
+        async with httpx.AsyncClient(trust_env=False) as stranger:
+            enter = way_in.partition("?")[0]
+            answer = await stranger.post(enter, data={"token": "guessed"}, headers=FORM)
+        assert answer.status_code == 410
         ended = await asyncio.to_thread(command, tmp_path, "stop")
         assert ended == (0, "Drivekeeper has ended. What waits goes on at the next start.\n")
         assert await first.wait() == 0
@@ -159,8 +168,10 @@ async def test_it_is_started_once_and_found_again_and_ended(tmp_path: Path) -> N
         if first.returncode is None:
             first.kill()
     assert {path.name for path in (tmp_path / ".driver_management_system").iterdir()} == {
-        *(".key", "queue", "desktop.lock")
+        *(".key", "queue", "desktop.lock", "desktop.log")
     }
+    log = (tmp_path / ".driver_management_system" / "desktop.log").read_text("utf-8")
+    assert [json.loads(line)["event"] for line in log.splitlines()] == ["access_denied"]
     assert command(tmp_path, "stop") == (0, "Drivekeeper does not run.\n")
     [opened] = set(asked.read_text("utf-8").split())
     assert opened == (tmp_path / "open-drivekeeper.html").as_uri()
