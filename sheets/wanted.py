@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -38,18 +38,6 @@ def wanted(sheet: Sheet, today: date) -> tuple[TabWanted, ...]:
         for offset in dict.fromkeys(shape.months)
         for month in [Month.of(today).plus(offset)]
     )
-
-
-def by_spreadsheet(
-    sheets: Iterable[Sheet], today: date
-) -> dict[tuple[str, str], tuple[TabWanted, ...]]:
-    """By department and spreadsheet every tab that is wanted of it, each once: what one read has to
-    bring. Departments have service accounts of their own, and so reads of their own."""
-    found: dict[tuple[str, str], dict[TabWanted, None]] = {}
-    for sheet in sheets:
-        tabs = found.setdefault((sheet.department, sheet.spreadsheet), {})
-        tabs.update(dict.fromkeys(wanted(sheet, today)))
-    return {key: tuple(tabs) for key, tabs in found.items()}
 
 
 def found_in(tabs: Sequence[Tab], one: TabWanted) -> Tab | None:

@@ -25,15 +25,6 @@ def mark_of(sheet: str) -> str:
     return hashlib.sha256(sheet.encode()).hexdigest()[:_MARK]
 
 
-def is_for(argument: str, owner: Owner) -> bool:
-    """Whether a button serves this person.
-
-    Args:
-        argument: what comes after the verb.
-    """
-    return argument.partition(":")[0] == owner.key
-
-
 def action_of(argument: str) -> tuple[str, str]:
     """What a button does, and to what."""
     _, _, rest = argument.partition(":")

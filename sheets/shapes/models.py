@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -228,7 +227,6 @@ class Table(Shape):
 
 AnyShape = Annotated[MonthGrid | CodeTable | Long | Table, Field(discriminator="kind")]
 KINDS: Final = ("month-grid", "code-table", "long", "table")
-SHAPES: Final[Iterable[type[Shape]]] = (MonthGrid, CodeTable, Long, Table)
 MODEL_OF: Final[dict[str, type[Shape]]] = dict(
     zip(KINDS, (MonthGrid, CodeTable, Long, Table), strict=True)
 )

@@ -7,10 +7,11 @@ from datetime import date
 
 from sheets.answer import Tab, open_answer
 from sheets.guess import guess
+from sheets.keeping.sources import sources_of, tabs_of
 from sheets.kinds.contents import Codes, Roster
 from sheets.parsing import look, missing
 from sheets.shapes.file import parse_shapes
-from sheets.wanted import TabWanted, by_spreadsheet, found_in, quoted, wanted
+from sheets.wanted import TabWanted, found_in, quoted, wanted
 from tests.sheets.kit import ID, NEAR, ROSTER, answer, sheet, sheets, tab
 
 
@@ -24,10 +25,10 @@ def test_this_months_tab_is_needed_and_the_next_may_be_missing() -> None:
 
 
 def test_one_read_brings_every_tab_of_a_spreadsheet() -> None:
-    found = by_spreadsheet(sheets().values(), NEAR)
-    assert {key: [one.title for one in tabs] for key, tabs in found.items()} == {
-        ("tanhae", ID): ["11412班表", "11501班表", "代碼"]
-    }
+    [source] = sources_of(sheets().values())
+    assert (source.department, source.spreadsheet) == ("tanhae", ID)
+    tabs = tabs_of(source, {one.id: NEAR for one in source.sheets})
+    assert [one.title for one in tabs] == ["11412班表", "11501班表", "代碼"]
 
 
 def test_a_tab_is_found_by_what_the_eye_sees() -> None:

@@ -17,7 +17,6 @@ COOKIE: Final = "__Host-drivekeeper"
 """Of this host alone, over https (and http://localhost), for every path of it.
 https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-__host-prefix
 """
-FORM_FIELD: Final = "csrf"
 _LONGEST_COOKIE: Final = 200
 
 

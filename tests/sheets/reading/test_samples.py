@@ -6,10 +6,11 @@ from typing import cast
 from unicodedata import normalize
 
 from sandbox.google.sheets.samples import CODES, PEOPLE, SHEETS_TOML, shift_of
+from sheets.keeping.sources import sources_of, tabs_of
 from sheets.kinds.contents import Codes, Contents, Roster
 from sheets.parsing import look
 from sheets.shapes.file import Sheet, parse_shapes
-from sheets.wanted import by_spreadsheet, tab_of, wanted
+from sheets.wanted import tab_of, wanted
 from tests.service_accounts import ADDRESS
 from tests.sheets.reading.conftest import Desk
 
@@ -52,11 +53,10 @@ async def contents(desk: Desk) -> dict[tuple[str, str], Contents]:
     reader, sheets = desk.reader(), parse_shapes(SHEETS_TOML, ["tanhae"])
     today = desk.sandbox.google.sheets.today()  # type: ignore[union-attr]
     found: dict[tuple[str, str], Contents] = {}
-    for (_, spreadsheet), tabs in by_spreadsheet(sheets.values(), today).items():
-        reading = await desk.read(reader, spreadsheet, [*tabs])
-        for sheet in sheets.values():
-            if sheet.spreadsheet != spreadsheet:
-                continue
+    for source in sources_of(sheets.values()):
+        tabs = tabs_of(source, dict.fromkeys(sheets, today))
+        reading = await desk.read(reader, source.spreadsheet, [*tabs])
+        for sheet in source.sheets:
             for one in wanted(sheet, today):
                 tab = tab_of(reading, one)
                 assert tab is not None
