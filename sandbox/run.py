@@ -16,7 +16,6 @@ import signal
 import socket
 import sys
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -26,6 +25,7 @@ from sandbox.departments.desk import Desk
 from sandbox.departments.office import ACCESS_LIFE_SECONDS, Office
 from sandbox.departments.spreadsheets import sheet_settings
 from sandbox.env_file import env_text, write_env_file
+from sandbox.ports import free_port
 from sandbox.server import LOOPBACK, Sandbox, SandboxConfig
 from sandbox.telegram.chat.people import FIRST_SUPERGROUP_ID
 from sandbox.telegram.files.store import LOCAL_FOLDER
@@ -201,7 +201,7 @@ def web_env_file(env_file: Path) -> Path:
 
 def bot_settings(sandbox: Sandbox, user_data: Path, flow: str) -> dict[str, str]:
     """The environment variables that point a bot at `sandbox`."""
-    config, url, port = sandbox.config, sandbox.url, _free_port(_PORTS_OF_BOTS)
+    config, url, port = sandbox.config, sandbox.url, free_port(_PORTS_OF_BOTS)
     return {
         "TELEGRAM_BOT_TOKEN": config.bot_token,
         "TELEGRAM_API_BASE_URL": url,
@@ -240,7 +240,7 @@ def installation_settings(sandbox: Sandbox, database: Path) -> dict[str, str]:
 
 def web_settings(sandbox: Sandbox) -> dict[str, str]:
     """The environment variables of the web process alone."""
-    settings = {"WEB_PORT": str(_free_port(_PORTS_OF_WEBS))}
+    settings = {"WEB_PORT": str(free_port(_PORTS_OF_WEBS))}
     public = _public_url(settings)
     # The desktop page may be run with the same file.
     return settings | {"DESKTOP_CLOUD_URL": public["PUBLIC_URL"]} | public
@@ -274,11 +274,3 @@ def empty_folder(folder: Path) -> None:
     except OSError as error:
         says = f"the folder cannot be made or emptied ({error.strerror})"
         raise FolderTaken(says) from error
-
-
-def _free_port(among: range) -> int:
-    while True:
-        port = secrets.choice(among)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port

@@ -27,6 +27,7 @@ import pymysql
 import pytest
 from pydantic import SecretStr
 
+from sandbox.ports import free_port
 from tests.installed import path_of, skip_for_want_of
 from tests.network_kit import Authority
 
@@ -129,7 +130,7 @@ class MariaDB:
         if not (self.folder / "data").exists():
             self._install()
         for _ in range(3):  # somebody else may have taken the port meanwhile
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if self._begin(port, run or os.getpid()):
                 self.port = port
                 return
@@ -220,12 +221,6 @@ def _program(name: str) -> str:
 
 def _password(database: str) -> str:
     return f"made-up-{database[::-1]}"
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
 
 
 def _folder() -> Path:

@@ -47,6 +47,7 @@ from drive.uploading.stopping import StopSignal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
+from sandbox.ports import free_port
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.consent.pending import PendingConsent
@@ -55,7 +56,6 @@ from security.encryption import TokenEncryption, is_encrypted
 from security.logs.schema import EVENTS
 from security.storage.events import Event
 from security.token_store import TokenStore
-from tests.bot.test_operations import free_port
 from tests.bot.upkeep import among_many, by_hand, sweep
 from tests.canaries import (
     SLICE,

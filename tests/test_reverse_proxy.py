@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from fastapi import FastAPI, Request
 
-from tests.bot.test_operations import free_port
+from sandbox.ports import free_port
 from tests.documents import ROOT
 from tests.installed import needs
 from web.serving import listen, serving

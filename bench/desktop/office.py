@@ -15,8 +15,9 @@ from bench.report import Site
 from bench.uploads.content import Content
 from bench.uploads.installation import curl, whole_at
 from bench.uploads.servers import account_of
-from bench.web.process import first_answer, free_port, settings_at, sign_in_link, web_process
+from bench.web.process import first_answer, settings_at, sign_in_link, web_process
 from bench.web.visiting import ACCOUNT, visitor
+from sandbox.ports import free_port
 
 _LINE: Final = 2_500_000
 """Bytes a second: 20 Mbit/s."""

@@ -15,8 +15,9 @@ from bench.report import Wrong, median_of
 from bench.store.place import Place
 from bench.sweeps import endpoint_at
 from bench.uploads.processes import MB, processor_seconds, resident
-from bench.web.process import first_answer, free_port, settings_at, sign_in_link, web_process
+from bench.web.process import first_answer, settings_at, sign_in_link, web_process
 from bench.web.visiting import visitor
+from sandbox.ports import free_port
 
 _CLIENT: Final = {
     "WEB_GOOGLE_CLIENT_ID": CLIENT_ID,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,13 +20,6 @@ HOST: Final = "127.0.0.1"
 _LONGEST_START: Final = 60
 _LONGEST_STOP: Final = 30
 _ENVIRONMENT: Final = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-
-
-def free_port() -> int:
-    """One that nobody has just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def settings_at(port: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from processes import bot as bot_process
 from processes.bot import StartupError
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from sandbox.ports import free_port
 from security.credential import Owner
 from security.errors import TransientFault
 from security.logs.schema import MASK
@@ -30,13 +31,6 @@ HOUR = timedelta(hours=1)
 
 # None of this depends on how credentials are kept.
 pytestmark = pytest.mark.one_way("on")
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

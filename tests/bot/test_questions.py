@@ -120,12 +120,13 @@ async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentenc
         for name in [*(name for name in ASKING if name not in last), *last]:
             await ann.send("/language")
             mark, began = (await ann.wait_for("Which language")).seq, time.monotonic()
-            ann.mark = mark  # a busy machine may have shown them that it types that
+            ann.mark = mark
             await asking.use(name)
             said = await ann.wait_for(lambda m: bool(m.text), since=mark)
             assert time.monotonic() - began < 2, name
             if "does not answer" in said.text:
-                assert ann.actions() == ["typing"], name
+                # Twice where the action for /language reached Telegram later than its answer.
+                assert set(ann.actions()) == {"typing"}, name
             if name in MAY_BE_DONE:
                 assert all(words in said.text for words in ("may have", "/")), (name, said.text)
         assert bot.log.getvalue().count('"handler_failed"') == 0

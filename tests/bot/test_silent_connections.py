@@ -18,10 +18,10 @@ from fastapi import FastAPI
 from looks.connections import PATIENCE_SECONDS
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from sandbox.ports import free_port
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from tests.bot.processes import process
-from tests.bot.test_operations import free_port
 from tests.journeys import connect
 from tests.running import in_rest
 from web.connections import most_connections

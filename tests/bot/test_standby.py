@@ -31,6 +31,7 @@ from processes.ending import Replaced, StartupError
 from processes.storage import KINDS
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from sandbox.ports import free_port
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
@@ -42,7 +43,6 @@ from security.storage.holding.fenced import FencedDocuments
 from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Drop, Key, Put, Unit
 from security.storage.sealing import Sealer
-from tests.bot.test_operations import free_port
 from tests.journeys import connect, times_told, until, until_uploading
 from tests.storage.shared import SharedShelf, SharedStorage
 from tests.stores import MASK, between

@@ -20,9 +20,9 @@ from config import Settings
 from processes import bot as bot_process
 from processes.ending import StartupError
 from sandbox.clients.person import Person
+from sandbox.ports import free_port
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
-from tests.bot.test_operations import free_port
 from tests.database.proxy import Proxy
 from tests.journeys import until
 from tests.mariadb import MariaDB

@@ -32,6 +32,7 @@ from telegram.request._requestparameter import RequestParameter
 from bot.delivery.messages import deliver
 from bot.delivery.telegram_request import TelegramRequest, Unanswered
 from config.network import Exemption, Proxy
+from sandbox.ports import free_port
 from security.credential import Owner
 from security.google.network import DIRECT, Network
 
@@ -441,9 +442,7 @@ async def test_a_full_pool_is_told_from_a_slow_server() -> None:
 
 def unused() -> str:
     """Where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/bot{TOKEN}"
+    return f"http://127.0.0.1:{free_port()}/bot{TOKEN}"
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from bot.updates.journal import UpdateJournal
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
+from sandbox.ports import free_port
 from security.encryption import TokenEncryption
 from tests.bot.processes import LONGEST, process
-from tests.bot.test_operations import free_port
 from tests.bot.test_shutdown import settings as settings  # a fixture
 from tests.bot.upkeep import logged, said_to
 from tests.crash.tracing import find_strace

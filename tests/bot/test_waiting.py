@@ -118,7 +118,7 @@ async def test_what_is_answered_at_once_shows_no_typing(
 
 
 @pytest.mark.one_way("off")
-@pytest.mark.timing(answer=2, busy_after=0.1)
+@pytest.mark.timing(answer=2, busy_after=1)
 async def test_an_action_that_telegram_refuses_or_has_no_time_for_changes_nothing(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
@@ -127,10 +127,11 @@ async def test_an_action_that_telegram_refuses_or_has_no_time_for_changes_nothin
     await connect(ann, google, AMY)
     await silence(google)
     await google.fault("telegram.sendChatAction", "status", status=429, retry_after=1, count=None)
-    async with within(1.5, 3):
+    async with within(1.5, 10):
         await ann.send("/status")
         await ann.wait_for("does not answer")
-    assert (await google.calls())["counts"]["telegram.sendChatAction"] == 1
+    # Of all calls some are of connecting, where that took long.
+    assert [fault["hits"] for fault in await google.faults()][-1] == 1
 
 
 @pytest.mark.one_way("on")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 import pytest
 
-from tests.bot.test_operations import free_port
+from sandbox.ports import free_port
 from tests.fixtures import StartBot
 from tests.journeys import open_page
 

@@ -16,9 +16,9 @@ from pydantic import SecretStr
 from bot import lifecycle, webhook
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
+from sandbox.ports import free_port
 from sandbox.server import Sandbox
 from security.errors import OperatorFault
-from tests.bot.test_operations import free_port
 from tests.bot.test_updates import NO_NUMBERS, answers, kept, message, short
 from tests.bot.upkeep import logged
 from tests.fixtures import RunningBot, StartBot

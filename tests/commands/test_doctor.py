@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +31,7 @@ from commands.doctor import _guarded, examine
 from commands.runtime import Installation, read_settings
 from processes import bot as bot_process
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.ports import free_port
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
 from security.credential import Owner
@@ -126,9 +126,6 @@ def patient(sandbox: Sandbox, tmp_path: Path) -> Patient:
 @pytest.fixture
 def hermit(tmp_path: Path) -> Patient:
     """The same, with nobody to talk to: for what is looked at on this machine alone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     settings = {
         "TELEGRAM_BOT_TOKEN": f"110201543:{marker(35)}",
         "TELEGRAM_API_BASE_URL": NOWHERE,
@@ -136,7 +133,7 @@ def hermit(tmp_path: Path) -> Patient:
         "GOOGLE_CLIENT_SECRET": marker(),
         "GOOGLE_API_ENDPOINT": NOWHERE,
         **{f"GOOGLE_{name}_URI": NOWHERE for name in ("AUTH", "TOKEN", "DEVICE", "REVOKE")},
-        "WEB_PORT": str(port),
+        "WEB_PORT": str(free_port()),
     }
     return Patient(settings, tmp_path)
 

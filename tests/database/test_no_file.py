@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 from cli import app
 from config import load_settings
 from processes.storage import mask_of
+from sandbox.ports import free_port
 from security.errors import OperatorFault
-from tests.bot.test_operations import free_port
 from tests.security.kit import new_key, secret
 
 pytestmark = pytest.mark.one_way("on")

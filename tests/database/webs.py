@@ -11,7 +11,6 @@ import itertools
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -35,6 +34,7 @@ from departments.clients.clients import Client, Clients
 from departments.secret import AccessSecret
 from processes.storage import open_storage
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.ports import free_port
 from sandbox.run import bot_settings, google_settings
 from sandbox.server import Sandbox, SandboxConfig
 from security.credential import Owner
@@ -179,7 +179,7 @@ class Webs:
 
     def _begin(self, command: str, changes: Mapping[str, str]) -> Web:
         name = f"{command}{len(self.processes)}"
-        data, port = self.folder / name, _free_port()
+        data, port = self.folder / name, free_port()
         config = self.sandbox.config
         of_telegram = bot_settings(self.sandbox, data, "device") if command == "bot" else {}
         settings = {
@@ -364,9 +364,3 @@ def _kill(web: Web) -> None:
     web.running.kill()
     web.running.wait(_START_SECONDS)
     print(web.name, web.output.read_text("utf-8", "replace"))  # for a test that has failed
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port

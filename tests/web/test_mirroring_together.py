@@ -15,8 +15,9 @@ import pytest
 
 from bench.child import ROOT
 from bench.owners import new_key, write_settings
-from bench.web.process import first_answer, free_port, settings_at, web_process
+from bench.web.process import first_answer, settings_at, web_process
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.ports import free_port
 from sandbox.server import Sandbox
 from tests.sandbox.sheets_kit import public_pem
 from tests.service_accounts import ADDRESS, KEY_ID, VARIABLE, encoded

@@ -10,9 +10,10 @@ import pytest
 from pydantic import SecretStr
 
 from bench.owners import write_settings
-from bench.web.process import first_answer, free_port, settings_at, sign_in_link, web_process
+from bench.web.process import first_answer, settings_at, sign_in_link, web_process
 from bench.web.visiting import visitor
 from sandbox.clients.google_controls import GoogleControls
+from sandbox.ports import free_port
 from sandbox.server import Sandbox
 from tests.web.sheets_kit import be_there, sheet_settings
 from tests.web.test_roles import TABLE
