@@ -1,15 +1,15 @@
 """A person's duties as a calendar that programs subscribe to: RFC 5545, and RFC 7986 for its name.
 
-No words of ours are in it, so it needs no language: codes, remarks and leaves are as the sheet and
-its settings have them. What has no times takes its whole day, without making anybody busy. Days of
-rest are left out: who looks for them sees a day on which there is nothing.
+Codes and remarks are as the sheet has them; leaves are called as whoever reads it calls them. What
+has no times takes its whole day, without making anybody busy. Days of rest are left out: who looks
+for them sees a day on which there is nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -63,14 +63,20 @@ class Entry:
         return not isinstance(self.start, datetime)
 
 
-def entries(rosters: Iterable[OnRoster], since: date, key: str) -> list[Entry]:
+def entries(
+    rosters: Iterable[OnRoster],
+    since: date,
+    key: str,
+    called: Callable[[str], str] = lambda leave: leave,
+) -> list[Entry]:
     """What is in a person's calendar, the earliest first.
 
     Args:
         since: nothing before this day.
         key: tells this person's entries from everybody else's, and says nothing of who it is.
+        called: what its reader calls a leave, of what the settings call it.
     """
-    found = [entry for duties in rosters for entry in _entries(duties, since, key)]
+    found = [entry for duties in rosters for entry in _entries(duties, since, key, called)]
     return sorted(found, key=lambda entry: (_moment(entry.start), entry.uid))
 
 
@@ -111,7 +117,9 @@ def written(found: Iterable[Entry], names: Sequence[str], zone: str) -> bytes:
     return bytes(calendar.to_ical())
 
 
-def _entries(duties: OnRoster, since: date, key: str) -> Iterator[Entry]:
+def _entries(
+    duties: OnRoster, since: date, key: str, called: Callable[[str], str]
+) -> Iterator[Entry]:
     places = Counter[date]()
     for shift in duties.shifts:
         places[shift.day] += 1
@@ -124,7 +132,7 @@ def _entries(duties: OnRoster, since: date, key: str) -> Iterator[Entry]:
             f"{uid}@drivekeeper",
             start,
             end,
-            _summary(shift, duties.shape),
+            _summary(shift, duties.shape, called),
             _description(shift, duties),
             duties.at,
         )
@@ -138,9 +146,9 @@ def _times(shift: Shift) -> tuple[datetime | date, datetime | date | None]:
     return start, end if end is not None and end > start else None
 
 
-def _summary(shift: Shift, shape: Shape) -> str:
+def _summary(shift: Shift, shape: Shape, called: Callable[[str], str]) -> str:
     if shift.duty.kind == LEAVE:
-        return in_full(shift.duty, shape)
+        return called(in_full(shift.duty, shape))
     said = shift.duty.code or shift.duty.text
     return f"{'' if shift.is_known else _MARK}{said}{f' {shift.route}' if shift.route else ''}"
 

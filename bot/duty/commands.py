@@ -139,7 +139,7 @@ async def _calendar(update: Update, context: BotContext, _: str) -> None:
     if not await context.core.workers.read(people.links.of, owner):
         await show_instead(update, context, *not_linked(context, in_group=False))
         return
-    made = await context.core.workers.run(people.calendars.issue, owner)
+    made = await context.core.workers.run(people.calendars.issue, owner, t.language)
     _log.info("roster_link_changed", owner=owner, result="calendar_issued")
     text = t.tr("This address is yours alone; do not pass it on. Revoked, it stops at once.")
     address = t.link(address_of(base, made.secret), address_of(base, made.secret))

@@ -44,6 +44,8 @@ class AddressRecord(Kept):
     secret: str = Field(repr=False)
     """A keyed hash."""
     made_at: float
+    language: str = ""
+    """In which its owner reads; empty: it was made before that was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Calendar:
     """Whose duties are in it: of each department this person's, by the number there."""
     key: str = ""
     """Tells this person's entries from everybody else's, and says nothing of who it is."""
+    language: str = ""
+    """In which its owner reads; empty: nobody knows."""
 
 
 class CalendarAddresses:
@@ -85,12 +89,18 @@ class CalendarAddresses:
         self._may_use = may_use
         self._shelf = Shelf(storage, CALENDARS, AddressRecord)
 
-    def issue(self, owner: Owner) -> Address:
-        """A new address of this person's calendar. Of more than five the oldest end."""
+    def issue(self, owner: Owner, language: str = "") -> Address:
+        """A new address of this person's calendar. Of more than five the oldest end.
+
+        Args:
+            language: in which they read.
+        """
         mine = sorted(self._shelf.all(f"{owner.stem}."), key=lambda held: held.content.made_at)
         id, secret = secrets.token_hex(6), new_secret()
         record = AddressRecord(
-            secret=self._digest(secret.get_secret_value()), made_at=self._storage.now()
+            secret=self._digest(secret.get_secret_value()),
+            made_at=self._storage.now(),
+            language=language,
         )
         self._shelf.add(f"{owner.stem}.{id}", record, [Event("calendar_issued", owner)])
         for held in mine[: max(len(mine) + 1 - MOST, 0)]:
@@ -111,7 +121,7 @@ class CalendarAddresses:
             owner = self._owner_of(held, digest)
             if owner is not None and (links := self._links.of(owner)):
                 key = self._secret.digest("calendar_entries", owner.name)
-                return Calendar(owner, tuple(links), key)
+                return Calendar(owner, tuple(links), key, held.content.language)
         return None
 
     def revoke(self, owner: Owner, id: str) -> bool:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.encryption("on"), pytest.mark.one_way("on")]
 ALICE = Owner.user(501)
 
 
-async def calendar_of(front: SheetsWeb, number: str) -> tuple[str, str]:
+async def calendar_of(front: SheetsWeb, number: str, language: str = "") -> tuple[str, str]:
     """An address of somebody's calendar who has this number; its path, and its id."""
     people, run = front.web.sheets.people, front.web.custody.workers.run
     ask, _ = await run(people.asks.ask, ALICE, number, "Alice")
@@ -26,7 +26,7 @@ async def calendar_of(front: SheetsWeb, number: str) -> tuple[str, str]:
         await run(people.asks.confirm, ask.id, "tanhae", number, Decider(Owner.user(900), "陳"))
         is not None
     )
-    issued = await run(people.calendars.issue, ALICE)
+    issued = await run(people.calendars.issue, ALICE, language)
     return address_of("", issued.secret), issued.id
 
 
@@ -67,6 +67,19 @@ async def test_one_persons_duties_for_whoever_has_the_address_until_it_is_revoke
     assert secret not in log
     assert secret not in wrong.text + gone.text + short.text
     assert len(front.web.lines("access_denied")) == 3
+
+
+@pytest.mark.parametrize(("language", "leave"), [("en", "annual leave"), ("zh_Hans", "特休")])
+async def test_a_leave_is_named_as_its_reader_calls_it(
+    front: SheetsWeb, language: str, leave: str
+) -> None:
+    """What the settings add to `(特)`; whatever else stands there is the planner's."""
+    await front.write("(特)", "站訓")
+    await front.sync()
+    path, _ = await calendar_of(front, "1011", language)
+    async with front.web.browser() as program:
+        calendar: Any = Calendar.from_ical((await program.get(path)).content)
+    assert [event["SUMMARY"] for event in calendar.events[:2]] == [leave, "⚠ 站訓"]
 
 
 async def test_nobody_reads_the_duties_of_whom_their_number_was_given_to(front: SheetsWeb) -> None:

@@ -108,7 +108,7 @@ async def test_privacy_shows_all_of_it_and_deletes_it(
     assert (link["department"], link["number"], link["changes"]) == ("tanhae", "A1001", True)
     assert link["waits_for"] == [["tanhae.roster", "2099-01"]]
     assert {one["number"] for one in data["rosters_asked_for"]} == {"A1001", "A1002"}
-    assert [*data["calendar_addresses"][0]] == ["made_at"]
+    assert [*data["calendar_addresses"][0]] == ["made_at", "language"]
     explained = DOCS.read_text("utf-8")
     assert [name for name in fields(data) if f"`{name}`" not in explained] == []
     assert secret_of(found) not in json.dumps(data)

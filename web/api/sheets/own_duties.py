@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from typing import Final
 
+from config.languages import N_
 from departments.names import Departments
 from sheets.calendars import PAST, OnRoster, entries, tag_of, written
 from sheets.keeping.forms import SheetState
@@ -19,6 +22,15 @@ from sheets.people.links import Link
 from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
 from sheets.timing import shifts_of, zone_of
+from web.site.texts import Texts
+
+_LEAVES: Final = {
+    "特休": N_("annual leave"),
+    "例假": N_("regular day off"),
+    "公假": N_("official leave"),
+    "病假": N_("sick leave"),
+    "事假": N_("personal leave"),
+}
 
 
 class OwnDuties:
@@ -46,7 +58,8 @@ class OwnDuties:
             zones += [str(zone)] if zone is not None else []
             rosters += self._own(sheet, link, state, first)
         key = calendar.key
-        listed = entries(rosters, since, key) if rosters else []
+        t = Texts(calendar.language) if calendar.language else None
+        listed = entries(rosters, since, key, partial(_called, t)) if rosters else []
         tag = tag_of(listed, [*names, *zones[:1]])
         return tag, written(listed, names, zones[0] if zones else "")
 
@@ -81,6 +94,11 @@ class OwnDuties:
         department = self._departments.find(sheet.department)
         name = sheet.department if department is None else department.name
         return f"{name} {sheet.title}"
+
+
+def _called(t: Texts | None, leave: str) -> str:
+    """A leave as its reader calls it, where the settings call it by its usual name."""
+    return leave if t is None or leave not in _LEAVES else str(t.tr(_LEAVES[leave]))
 
 
 def _is_wanted(sheet: Sheet, period: str, since: date) -> bool:
