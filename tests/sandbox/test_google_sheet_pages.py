@@ -51,6 +51,9 @@ async def test_a_cell_is_written_without_script(kit: Kit, sheets: Sheets) -> Non
     assert 'name="cell" value="C4"' in page.text
     assert 'name="text" value="&lt;特&gt;"' in page.text
     assert re.search(r'class="text chosen"[^>]*><a [^>]*>&lt;特&gt;<', page.text)
+    assert "To empty a cell, write nothing into it." in page.text
+    done = await kit.ask("POST", EDIT, data=form | {"text": ""})
+    assert 'name="text" value=""' in (await kit.ask("GET", done.headers["location"])).text
 
 
 @pytest.mark.parametrize("cell", ["", "4", "C", "ZZZ99999", "C4:D5", "c0"])

@@ -19,7 +19,8 @@ _SAYS: Final = (
     "What a department's computers and its administrators ask of Drivekeeper. Refusals are "
     "`application/problem+json` (RFC 9457) with a `code` to go by, in the language of "
     "`Accept-Language`. Who asks is looked at first: whoever may not (401, 403) hears nothing of "
-    "what else is wrong (404, 415, 422)."
+    "what else is wrong (404, 415, 422). A parameter that a route takes is refused where its value "
+    "is wrong (422, with its name); whatever else an address has is ignored."
 )
 
 

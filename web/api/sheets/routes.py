@@ -106,8 +106,10 @@ def sheet_routes(
         `persons = false` in the settings where it is not.
 
         A table (CSV, in UTF-8 with a byte order mark) of a roster has a row for each person and a
-        column for each day, of which a cell is as the spreadsheet has it. What a spreadsheet would
-        take for a formula has an apostrophe before it.
+        column for each day, of which a cell is as the spreadsheet has it; a computer's has a row
+        for each day and shift, as in `/shifts`, but only such times as stand in the sheet itself:
+        `start`, `end` and `route` are empty where a table of codes has them. What a spreadsheet
+        would take for a formula has an apostrophe before it.
         """
         form = answers.form_of(request, format)
         return await answered(
