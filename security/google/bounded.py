@@ -21,7 +21,7 @@ _GZIP_OR_ZLIB: Final = 47
 """zlib's word for it."""
 
 
-class TooLarge(OperatorFault):
+class AnswerTooLarge(OperatorFault):
     """There is more of the answer than there may be; the rest was not read. Asked again, it would
     be no smaller."""
 
@@ -49,7 +49,7 @@ class BoundedResponse(HTTPResponse):
         """All of the answer's body.
 
         Raises:
-            TooLarge: it is larger than it may be.
+            AnswerTooLarge: it is larger than it may be.
             HTTPException: it ends too early, or cannot be decompressed.
             TimeoutError: it is not there in time.
         """
@@ -69,7 +69,7 @@ class BoundedResponse(HTTPResponse):
             except zlib.error:
                 raise Damaged("no gzip") from None
             if len(found) > self._most:
-                raise TooLarge(f"the answer is larger than {self._most // 1024} KiB")
+                raise AnswerTooLarge(f"the answer is larger than {self._most // 1024} KiB")
         if self.length or not (is_empty or unpack is None or unpack.eof):
             raise IncompleteRead(b"")
         if unpack is not None:  # as httplib2 has it after what it unpacks itself

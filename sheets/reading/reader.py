@@ -19,7 +19,7 @@ from drive.connection import AccessToken, Http
 from drive.errors import translating_errors, unreadable_answer
 from drive.uploading.stopping import TimeLimit
 from security.errors import CustodyError, OperatorFault, TransientFault
-from security.google.bounded import TooLarge
+from security.google.bounded import AnswerTooLarge
 from security.google.pool import ConnectionPool
 from sheets.answer import FIELDS, MAX_BODY, TITLES, open_answer
 from sheets.reading.api import SheetsApi
@@ -168,7 +168,7 @@ class Reader:
         try:
             with translating_errors("Sheets"), limit.waking(http.cut):
                 return http.request(address, headers=headers)
-        except TooLarge:
+        except AnswerTooLarge:
             raise too_large(MAX_BODY) from None
         except CustodyError:
             self._check_open()

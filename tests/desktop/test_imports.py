@@ -24,15 +24,12 @@ def run(*arguments: str) -> str:
 
 
 def test_the_desktop_imports_nothing_of_the_cloud() -> None:
-    """And is there within the processor's second and a half."""
+    """How long that takes is `make bench-upload`'s."""
     program = (
-        "import sys, time, processes.desktop.running as it, commands.starting.desktop, cli\n"
-        "print(time.process_time())\n"
+        "import sys, processes.desktop.running, commands.starting.desktop, cli\n"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
-    seconds, _, names = run("-c", program).partition("\n")
-    assert NOT_NEEDED & set(names.split()) == set()
-    assert float(seconds) < 1.5
+    assert NOT_NEEDED & set(run("-c", program).split()) == set()
 
 
 def test_a_windows_machine_runs_it(tmp_path: Path) -> None:

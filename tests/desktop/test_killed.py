@@ -48,13 +48,13 @@ async def desktop(
             stderr=said,
         )
     try:
-        await until(way_in.exists)
+        await until(way_in.exists, 60)
         address = re.search(r'href="([^"]+)"', way_in.read_text("utf-8"))
         assert address is not None
         url = httpx.URL(address[1])
         base = f"{url.scheme}://{url.netloc.decode()}"
         async with httpx.AsyncClient(base_url=base, timeout=30) as browser:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 while True:
                     with suppress(httpx.ConnectError):
                         token = {"token": url.params["token"]}
@@ -71,7 +71,8 @@ async def desktop(
 async def test_each_promised_file_arrives_once(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
-    """At moments from the first byte of a form to after the last of an upload."""
+    """At moments from the first byte of a form to after the last of an upload: every other one
+    comes once the file is promised, however slow the machine is."""
     await web.authorise(google, AMY)
     chance = random.Random(15)  # noqa: S311 - moments, no secrets
     promised: dict[str, bytes] = {}
@@ -89,7 +90,7 @@ async def test_each_promised_file_arrives_once(
                 await asyncio.sleep(chance.uniform(0, 0.5))
                 process.kill()
 
-            killing = asyncio.create_task(kill())
+            killing = asyncio.create_task(kill()) if moment % 2 else None
             with suppress(httpx.HTTPError):
                 sent = {"files": (name, content, "application/pdf")}
                 answer = await browser.post(
@@ -97,7 +98,7 @@ async def test_each_promised_file_arrives_once(
                 )
                 if answer.status_code == 303:
                     promised[name] = content
-            await killing
+            await (killing or kill())
     await google.rate("google.upload.*", None)
     queue = tmp_path / FOLDER / "queue"
     async with desktop(tmp_path) as (_, browser):
@@ -105,7 +106,7 @@ async def test_each_promised_file_arrives_once(
         page = (await browser.get("/")).text
     found = await files(google)
     names = [str(file["name"]) for file in found]
-    assert len(promised) > MOMENTS // 4  # or nothing was tried here
+    assert len(promised) >= MOMENTS // 2
     assert sorted(set(names)) == sorted(names)
     assert promised.keys() <= set(names) <= tried.keys()
     for file in found:
