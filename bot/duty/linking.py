@@ -31,6 +31,7 @@ from bot.duty.questions import Question, decision_shown, question_of, question_s
 from bot.services import Services
 from security.credential import Owner
 from sheets.people.asks import Ask, Decided, Decider, TooManyAsks
+from sheets.versions.notices import is_day
 
 _LONGEST_NAME: Final = 64
 _log = structlog.get_logger()
@@ -64,7 +65,8 @@ async def put_questions(bot: ExtBot[int], services: Services) -> None:
     asks = services_of(core).people.asks
 
     def untold() -> list[Ask]:
-        return [one for one in asks.open() if not one.record.is_put]
+        open = [one for one in asks.open() if not one.record.is_put]
+        return [one for one in open if not one.is_again or _is_day(core, one.record.department)]
 
     if not services.options.admin_user_ids or not await core.workers.read(untold):
         return
@@ -79,6 +81,13 @@ async def put_questions(bot: ExtBot[int], services: Services) -> None:
             await core.workers.run(asks.note_put, one, sent)
             if one.is_again:
                 await _tell_paused(bot, services, one)
+
+
+def _is_day(core: Core, department: str) -> bool:
+    """Whether people of a department are told what they have not asked for. Blocks."""
+    rosters, now = services_of(core).people.rosters, core.storage.now()
+    theirs = (one for one in rosters.sheets.values() if one.department == department)
+    return all(is_day(rosters.local(sheet, now)) for sheet in theirs)
 
 
 async def _put(

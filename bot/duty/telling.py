@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 import structlog
@@ -38,7 +37,7 @@ from sheets.people.links import Link
 from sheets.people.outbox import Letter
 from sheets.people.rosters import Rosters
 from sheets.shapes.file import Sheet
-from sheets.versions.notices import QUIET_FROM, QUIET_UNTIL, Telling
+from sheets.versions.notices import Telling, is_day
 
 _log = structlog.get_logger()
 
@@ -168,7 +167,7 @@ def _come(services: Services) -> list[tuple[Link, Sheet, Month]]:
             here = people.rosters.local(sheet, now)
             if period < str(Month.of(here.date())):  # nobody waits for it any more
                 people.links.waited(link.owner, link.department, id, period)
-            elif mine is not None and mine.current and _is_day(here):
+            elif mine is not None and mine.current and is_day(here):
                 found.append((link, sheet, Month.parse(period)))
     return found
 
@@ -250,7 +249,3 @@ def _marking(core: Core, note: Callable[..., object]) -> Callable[[bool], Awaita
         await core.workers.run(partial(note, told=told))
 
     return mark
-
-
-def _is_day(here: datetime) -> bool:
-    return QUIET_UNTIL <= here.time() < QUIET_FROM

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -12,11 +13,11 @@ from pydantic import Field
 
 from departments.documents import Held, Kept, Shelf
 from security.credential import Owner
-from security.errors import CustodyError
+from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import owner_by_stem
 from security.storage.each import only
 from security.storage.events import Action, Event
-from security.storage.protocol import Conflict, Step, Storage, Unit
+from security.storage.protocol import ANY, Conflict, Step, Storage, Unit
 from sheets.people.kinds import ASKS
 from sheets.people.links import Link, LinkRecord, Links
 from sheets.people.numbers import is_same
@@ -28,6 +29,7 @@ MOST_OPEN: Final = 60
 MOST_NAMES: Final = 8
 """Ways to write one person's name that a link knows, the newest."""
 _DAY: Final = 86400
+_TRIES: Final = 5
 KEPT_SECONDS: Final = 30 * _DAY
 State = Literal["open", "confirmed", "refused", "replaced"]
 
@@ -110,6 +112,7 @@ class Asks:
         self._shelf = Shelf(storage, ASKS, AskRecord)
         self._asked: dict[Owner, list[float]] = {}
         """When each asked within a day: whoever has everything deleted begins no new count."""
+        self._tidied = 0.0
 
     def ask(self, owner: Owner, number: str, name: str) -> tuple[Ask, bool]:
         """Ask, and whether that is new: who asks twice for one number asks once. What they asked
@@ -164,6 +167,11 @@ class Asks:
             self._shelf.add(_name(link.owner, id), record, [Event("roster_asked", link.owner)])
         return id
 
+    def tidy(self) -> None:
+        """Once a day: what was asked long ago goes, whether anybody asks or not."""
+        if self._storage.now() - self._tidied >= _DAY:
+            self._sweep()
+
     def drop(self, ask: Ask) -> None:
         """It is no question any more."""
         self._shelf.drop(_name(ask.owner, ask.id))
@@ -202,55 +210,69 @@ class Asks:
             number: as it stands there.
             names: keyed hashes of what the administrator has seen beside it.
         """
-        held = self._find(id)
-        ask = None if held is None else _ask(held)
-        if held is None or ask is None:
-            return None
-        others = [one for one in self._links.whose(department, number) if one.owner != ask.owner]
-        old = next((one for one in self._links.of(ask.owner) if one.department == department), None)
-        is_same = old is not None and old.number == number
-        if ask.is_again and not is_same:  # they have taken it back, or have another one
-            return None
-        known = old.names if old is not None and is_same else ()
-        link = LinkRecord(
-            # Whoever has only another number now is told what they were told before.
-            changes=old is not None and old.changes,
-            waits_for=() if old is None else old.waits_for,
-            department=department,
-            number=number,
-            names=tuple(dict.fromkeys((*names, *known)))[:MOST_NAMES],
-            asked_at=ask.record.asked_at,
-            confirmed_at=self._storage.now(),
-            confirmed_by=by.owner.name,
-        )
-        # They keep what they wanted to be told, where they only have another number now.
-        steps: list[Step] = [
-            self._links.putting(ask.owner, link),
-            *map(self._links.dropping, others),
-        ]
-        events = [
-            Event("roster_linked", ask.owner),
-            *(Event("roster_unlinked", one.owner, "roster_linked") for one in others),
-        ]
-        done = self._decide(held, ask, "confirmed", by, steps, events)
-        if not done.is_new:
-            return done
-        return Decided(done.ask, True, tuple(one.owner for one in others), number)
+
+        def once(held: Held[AskRecord], ask: Ask) -> Decided | None:
+            old = self._links.find(ask.owner, department)
+            was = None if old is None else old.content
+            is_same = was is not None and was.number == number
+            if ask.is_again and not is_same:  # they have taken it back, or have another one
+                return None
+            every = self._links.whose(department, number)
+            others = [one for one in every if one.owner != ask.owner]
+            known = was.names if was is not None and is_same else ()
+            link = LinkRecord(
+                # Whoever has only another number now is told what they were told before.
+                changes=was is not None and was.changes,
+                waits_for=() if was is None else was.waits_for,
+                department=department,
+                number=number,
+                names=tuple(dict.fromkeys((*names, *known)))[:MOST_NAMES],
+                asked_at=ask.record.asked_at,
+                confirmed_at=self._storage.now(),
+                confirmed_by=by.owner.name,
+            )
+            # Asked again, nobody is linked anew who is just taking it back.
+            expected = old.version if old is not None and ask.is_again else ANY
+            steps: list[Step] = [
+                self._links.putting(ask.owner, link, expected),
+                *map(self._links.dropping, others),
+            ]
+            events = [
+                Event("roster_linked", ask.owner),
+                *(Event("roster_unlinked", one.owner, "roster_linked") for one in others),
+            ]
+            decided = self._decide(held, ask, "confirmed", by, steps, events)
+            return Decided(decided, True, tuple(one.owner for one in others), number)
+
+        return self._decided(id, once)
 
     def refuse(self, id: str, by: Decider) -> Decided | None:
         """The number is not theirs, or no longer: then that link ends; None: nobody asks that."""
-        held = self._find(id)
-        ask = None if held is None else _ask(held)
-        if held is None or ask is None:
-            return None
-        where = (ask.record.department, ask.record.number)
-        ends = [one for one in self._links.of(ask.owner) if (one.department, one.number) == where]
-        events = [
-            Event("roster_refused", ask.owner),
-            *(Event("roster_unlinked", one.owner, "roster_refused") for one in ends),
-        ]
-        steps: list[Step] = [*map(self._links.dropping, ends)]
-        return self._decide(held, ask, "refused", by, steps, events)
+
+        def once(held: Held[AskRecord], ask: Ask) -> Decided:
+            old = self._links.find(ask.owner, ask.record.department) if ask.is_again else None
+            events, steps = [Event("roster_refused", ask.owner)], list[Step]()
+            if old is not None and old.content.number == ask.record.number:
+                events.append(Event("roster_unlinked", ask.owner, "roster_refused"))
+                steps.append(self._links.dropping(old))
+            return Decided(self._decide(held, ask, "refused", by, steps, events), True)
+
+        return self._decided(id, once)
+
+    def _decided(
+        self, id: str, once: Callable[[Held[AskRecord], Ask], Decided | None]
+    ) -> Decided | None:
+        for _ in range(_TRIES):
+            held = self._find(id)
+            ask = None if held is None else _ask(held)
+            if held is None or ask is None:
+                return None
+            if not ask.is_open:
+                return Decided(ask, False)
+            # Another administrator was faster, or the link is another by now.
+            with suppress(Conflict):
+                return once(held, ask)
+        raise OperatorFault("a document changes all the time", code="store_failed")
 
     def _decide(
         self,
@@ -260,9 +282,7 @@ class Asks:
         by: Decider,
         steps: list[Step],
         events: list[Event],
-    ) -> Decided:
-        if not ask.is_open:
-            return Decided(ask, False)
+    ) -> Ask:
         update = {
             "state": state,
             "decided_at": self._storage.now(),
@@ -272,16 +292,15 @@ class Asks:
         record = ask.record.model_copy(update=update)
         action: Action = "confirmed"
         result = "roster_linked" if state == "confirmed" else "roster_refused"
-        # The decision first: where a crash comes between, they ask again.
+        decision = self._shelf.putting(held.name, record, held.version)
+        # On files one comes after the other. The decision first: where a crash comes between, they
+        # ask again. Where it is about a link that there is, that first: it may be another by now.
         unit = Unit(
-            [self._shelf.putting(held.name, record, held.version), *steps],
+            [*steps, decision] if ask.is_again else [decision, *steps],
             events=[Event(action, by.owner, result), *events],
         )
-        try:
-            only(self._storage.apply([unit]))
-        except Conflict:  # another administrator was faster
-            return Decided(self.find(ask.id) or ask, False)
-        return Decided(Ask(ask.id, ask.owner, record), True)
+        only(self._storage.apply([unit]))
+        return Ask(ask.id, ask.owner, record)
 
     def _of(self, owner: Owner) -> list[Ask]:
         """Those of a person, the newest first."""
@@ -294,7 +313,7 @@ class Asks:
         return self._shelf.find(names[0]) if len(names) == 1 else None
 
     def _sweep(self) -> None:
-        now = self._storage.now()
+        now = self._tidied = self._storage.now()
         for owner, times in list(self._asked.items()):
             self._asked[owner] = [at for at in times if now - at < _DAY]
             if not self._asked[owner]:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from departments.documents import Held, Kept, Shelf
 from security.storage.protocol import Put, Storage
 from sheets.people.kinds import CHATS
-from sheets.versions.notices import QUIET_FROM, QUIET_UNTIL, WINDOW, Notice
+from sheets.versions.notices import WINDOW, Notice, is_day
 
 _MOST = 3000
 
@@ -138,7 +138,7 @@ class Chats:
             now: aware, in the zone by which the night is quiet.
             window: so long nothing more must have come; three times that is the longest wait.
         """
-        if not QUIET_UNTIL <= now.time() < QUIET_FROM:
+        if not is_day(now):
             return
         at, still = now.timestamp(), window.total_seconds()
         for held in self._shelf.all():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +13,7 @@ from security.credential import Owner
 from security.storage.catalogue import owner_by_stem
 from security.storage.each import only
 from security.storage.events import Event
-from security.storage.protocol import ANY, Drop, Key, Put, Storage, Unit
+from security.storage.protocol import ANY, Drop, Key, Put, Storage, Unit, Version
 from sheets.people.kinds import LINKS
 
 MOST_WAITED_FOR: Final = 24
@@ -72,6 +72,10 @@ class Links:
     def all(self) -> list[Link]:
         """Everybody's."""
         return [found for held in self._shelf.all() if (found := _link(held))]
+
+    def names(self) -> Sequence[str]:
+        """Another list, once anybody is linked or no more."""
+        return self._storage.names(LINKS)
 
     def whose(self, department: str, number: str) -> list[Link]:
         """Who has this number there: nobody, or one; two, where two administrators decided at the
@@ -137,12 +141,23 @@ class Links:
             only(self._storage.apply([unit]))
         return ended
 
-    def putting(self, owner: Owner, record: LinkRecord) -> Put:
-        """The step that links them, for a unit."""
-        return self._shelf.putting(_name(owner, record.department), record, ANY)
+    def find(self, owner: Owner, department: str) -> Held[LinkRecord] | None:
+        """What is kept of a person's link to a department's rosters; None: there is none."""
+        return self._shelf.find(_name(owner, department))
 
-    def dropping(self, link: Link) -> Drop:
-        """The step that ends a link, for a unit."""
+    def putting(self, owner: Owner, record: LinkRecord, expected: Version = ANY) -> Put:
+        """The step that links them, for a unit.
+
+        Args:
+            expected: which link is there; a conflict where it is another by then.
+        """
+        return self._shelf.putting(_name(owner, record.department), record, expected)
+
+    def dropping(self, link: Link | Held[LinkRecord]) -> Drop:
+        """The step that ends a link, for a unit; of one as it was read a conflict where it is
+        another by then."""
+        if isinstance(link, Held):
+            return self._shelf.dropping(link)
         return Drop(Key(LINKS, _name(link.owner, link.department)))
 
     def _change(

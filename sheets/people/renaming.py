@@ -35,12 +35,13 @@ class Renaming:
     def look(self) -> None:
         """Have it asked whose number has another name by now; what has settled itself is asked no
         more. A link that knows no name yet learns what the roster calls them."""
-        links = self._links.all()
-        seen = self._rosters.counting(), links
+        self._asks.tidy()
+        # Whoever is linked again was confirmed by a name that stands there.
+        seen = self._rosters.counting(), [*self._links.names()]
         if seen == self._seen:
             return
         by_department = defaultdict[str, list[Link]](list)
-        for link in links:
+        for link in self._links.all():
             by_department[link.department].append(link)
         asked = {
             self._asked(link, called)

@@ -53,6 +53,15 @@ class Telling:
     """None: as soon as something happens."""
 
 
+def is_day(now: datetime) -> bool:
+    """Whether nobody is left in peace.
+
+    Args:
+        now: where the sheet's times are.
+    """
+    return QUIET_UNTIL <= now.time() < QUIET_FROM
+
+
 def events_of(change: RosterDifference, at: datetime) -> list[Event]:
     """What happened to people's days. Who has left the sheet altogether, or is new in it, is told
     nothing day by day: that is no change of their duties."""
@@ -113,7 +122,7 @@ def tell(events: Iterable[Event], now: datetime, window: timedelta = WINDOW) -> 
 def _may_be_told(events: Iterable[Event], now: datetime) -> bool:
     """By day anything; by night what is about the next 24 hours: a day whose first half is in
     them."""
-    if QUIET_UNTIL <= now.time() < QUIET_FROM:
+    if is_day(now):
         return True
     limit = now.replace(tzinfo=None) + timedelta(days=1)
     return any(

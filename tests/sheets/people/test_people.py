@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from departments.documents import Shelf
 from security.credential import Owner
 from security.storage.documents import Documents
 from security.storage.protocol import Storage
@@ -15,9 +16,9 @@ from sheets.keeping.changes import PendingChanges
 from sheets.keeping.forms import Change, Changes
 from sheets.keeping.kinds import CHANGES
 from sheets.kinds.contents import Duty
-from sheets.people.asks import MOST_A_DAY, Asks, Decider, TooManyAsks
+from sheets.people.asks import MOST_A_DAY, AskRecord, Asks, Decider, TooManyAsks
 from sheets.people.calendars import MOST, address_of
-from sheets.people.kinds import CALENDARS, CHATS, KINDS, NOTICES, OF_PEOPLE
+from sheets.people.kinds import ASKS, CALENDARS, CHATS, KINDS, NOTICES, OF_PEOPLE
 from sheets.people.numbers import found_in, is_same, number_in
 from sheets.people.services import DutyPeople
 from sheets.versions.notices import Telling
@@ -122,6 +123,38 @@ def test_another_number_takes_the_place_of_the_first(people: DutyPeople) -> None
         ("tanhae", "A2002", True),
     ]
     assert people.links.whose("tanhae", "A1001") == []
+
+
+def test_a_link_that_is_just_taken_back_is_not_made_again(
+    people: DutyPeople, storage: Storage
+) -> None:
+    """Asked again, an administrator's yes or no means the link that there was."""
+    link(people, ALICE)
+    [mine] = people.links.of(ALICE)
+    id = people.asks.ask_again(mine, ("x",))
+    assert id is not None
+    assert people.asks.ask_again(mine, ("x",)) == id  # of whichever process asks
+    assert len(people.asks.open()) == 1
+    asks = Asks(between(storage, lambda: people.links.end(ALICE)), people.links)
+    assert asks.confirm(id, "tanhae", "A1001", CHEN, ("x",)) is None
+    assert people.links.of(ALICE) == []
+    link(people, ALICE, "A2002")
+    refused = people.asks.refuse(id, LI)
+    assert refused is not None
+    assert [one.number for one in people.links.of(ALICE)] == ["A2002"]
+
+
+def test_what_was_asked_long_ago_goes_though_nobody_asks(
+    people: DutyPeople, storage: Storage
+) -> None:
+    ask, _ = people.asks.ask(ALICE, "A1001", "Alice")
+    shelf = Shelf(storage, ASKS, AskRecord)
+    shelf.change(
+        f"{ALICE.stem}.{ask.id}", lambda one: one and one.model_copy(update={"asked_at": 1})
+    )
+    again = DutyPeople.of(storage, {}, lambda owner: True)
+    again.renaming.look()
+    assert storage.names(ASKS) == []
 
 
 def test_nobody_tries_many_numbers(people: DutyPeople) -> None:
