@@ -117,6 +117,13 @@ def test_nothing_is_decrypted_in_a_database(place: Place) -> None:
         assert documents_of(storage) == before
 
 
+def test_without_a_key_no_database_is_opened(place: Place) -> None:
+    """Whoever comes without the settings' own look at it."""
+    with pytest.raises(OperatorFault) as caught, storage_at(place, TokenEncryption([])):
+        pass
+    assert caught.value.code == "key_missing"
+
+
 def test_a_divided_copy_in_files_is_rotated_and_decrypted_like_any_other(
     place: Place, tmp_path: Path
 ) -> None:

@@ -20,7 +20,9 @@ from security.maintenance.documents import MAINTENANCE
 from security.storage.each import only
 from security.storage.leases import BOT_LEASE
 from security.storage.protocol import Key, Put, Storage, Unit
+from security.storage.sql.clock import own_clock
 from security.storage.sql.engine import POOL_SIZE
+from security.storage.sql.leases import SqlLease
 from tests.database.gate import PASS, Verdict, by_socket
 from tests.journeys import until
 from tests.mariadb import MariaDB
@@ -94,3 +96,20 @@ def test_a_connection_that_is_dead_costs_a_renewal_a_sixth_of_a_lease(mariadb: M
             assert lease.may_begin()
             waits.set()
             lease.release()
+
+
+def test_nothing_is_begun_in_the_last_five_of_thirty_seconds(tmp_path: Path) -> None:
+    """By the process's own clock, from before it asked: whoever is next may hold it by then."""
+    (tmp_path / "of.db").touch()
+    address = DatabaseAddress.parse(SecretStr(f"sqlite:///{tmp_path}/of.db"))
+    storage = open_storage(address, TokenEncryption([new_key()]), MASK)
+    storage.open()
+    asked = own_clock()
+    lease = only(storage.lease([BOT_LEASE]))
+    assert isinstance(lease, SqlLease)
+    assert asked + 25 <= lease.ends <= own_clock() + 25
+    asked = own_clock()
+    assert lease.renew()
+    assert asked + 25 <= lease.ends <= own_clock() + 25
+    lease.release()
+    storage.close()
