@@ -106,7 +106,7 @@ def claim_code(page: str) -> str:
     return parse_qs(urlsplit(unescape(found[1])).query)["start"][0]
 
 
-async def until(happened: Callable[[], bool], seconds: float = 15) -> None:
+async def until(happened: Callable[[], bool], seconds: float = 30) -> None:
     """Wait for something that no message announces."""
     async with asyncio.timeout(seconds):
         began = time.monotonic()
@@ -123,7 +123,7 @@ def times_told(person: Person, text: str) -> int:
 
 async def until_in_menu(person: Person, command: str) -> None:
     """Wait until the person's menu has this command: it follows the greeting."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while command not in [name for name, _ in await person.commands()]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

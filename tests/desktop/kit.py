@@ -68,12 +68,12 @@ class RunningDesktop:
             "/files", data={"department": department}, files=sent, headers=FORM
         )
 
-    async def until(self, *states: str, seconds: float = 20) -> list[Record]:
+    async def until(self, *states: str, seconds: float = 30) -> list[Record]:
         """The records, once they are in these states, the oldest first."""
         await until(lambda: [one.state for one in reversed(self.records)] == list(states), seconds)
         return list(reversed(self.records))
 
-    async def until_it_says(self, text: str, seconds: float = 20) -> str:
+    async def until_it_says(self, text: str, seconds: float = 30) -> str:
         """The page, once it says this."""
         async with asyncio.timeout(seconds):
             while text not in (page := (await self.browser.get("/live")).text):  # noqa: ASYNC110
