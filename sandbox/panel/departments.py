@@ -5,17 +5,18 @@ The page works without script: whoever tries departments without it has to get i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 
 from sandbox.departments.office import NotNow, Office
 from sandbox.json_api import check_kinds, explaining, read_object
 
+T = TypeVar("T")
 PAGE: Final = "/departments"
 BASE: Final = "/sandbox/control/departments"
 _NAME: Final = "Sandbox"
@@ -54,10 +55,7 @@ class DepartmentPages:
         self._found = office
 
     def _office(self) -> Office:
-        office = self._found()
-        if office is None:
-            raise web.HTTPNotFound(text="No departments are served beside this sandbox.\n")
-        return office
+        return there(self._found(), "No departments are served")
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET /departments."""
@@ -104,15 +102,32 @@ class DepartmentPages:
         return await self.state(request)
 
     def _page(self, name: str, fault: str = "", *, status: int = 200) -> web.Response:
-        said = f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else ""
-        url = escape(self._office().url)
-        text = Template(_TEMPLATE.read_text("utf-8")).substitute(
-            url=url, name=escape(name), fault=said
-        )
-        return web.Response(
-            status=status,
-            text=text,
-            content_type="text/html",
-            charset="utf-8",
-            headers=PAGE_HEADERS,
-        )
+        fields = {"url": self._office().url, "name": name}
+        return rendered(_TEMPLATE, fields, fault=fault, status=status)
+
+
+def there(found: T | None, none: str) -> T:
+    """What is run beside the sandbox.
+
+    Raises:
+        web.HTTPNotFound: nothing, which is said with `none`.
+    """
+    if found is None:
+        raise web.HTTPNotFound(text=f"{none} beside this sandbox.\n")
+    return found
+
+
+def rendered(
+    template: Path, fields: Mapping[str, str], *, fault: str = "", done: str = "", status: int = 200
+) -> web.Response:
+    """A page without script, with what went wrong, or went well, where it has `$said`."""
+    said = f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else ""
+    said += f'<p class="done" role="status">{escape(done)}</p>' if done else ""
+    escaped = {name: escape(text) for name, text in fields.items()}
+    return web.Response(
+        status=status,
+        text=Template(template.read_text("utf-8")).substitute(escaped, said=said),
+        content_type="text/html",
+        charset="utf-8",
+        headers=PAGE_HEADERS,
+    )

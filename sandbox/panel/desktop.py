@@ -6,9 +6,7 @@ As for departments, the page works without script.
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import Final
 
 from aiohttp import web
@@ -16,7 +14,7 @@ from aiohttp import web
 from sandbox.departments.desk import Desk
 from sandbox.departments.office import NotNow
 from sandbox.json_api import check_kinds, explaining, read_object
-from sandbox.panel.departments import PAGE_HEADERS
+from sandbox.panel.departments import PAGE_HEADERS, rendered, there
 
 PAGE: Final = "/desktop"
 BASE: Final = "/sandbox/control/desktop"
@@ -49,10 +47,7 @@ class DesktopPages:
         self._found = desk
 
     def _desk(self) -> Desk:
-        desk = self._found()
-        if desk is None:
-            raise web.HTTPNotFound(text="No desktop page is run beside this sandbox.\n")
-        return desk
+        return there(self._found(), "No desktop page is run")
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """GET /desktop."""
@@ -102,23 +97,14 @@ class DesktopPages:
 
     def _page(self, fault: str = "", done: str = "", *, status: int = 200) -> web.Response:
         desk = self._desk()
-        said = f'<p class="fault" role="alert">{escape(fault)}</p>' if fault else ""
-        said += f'<p class="done" role="status">{escape(done)}</p>' if done else ""
         is_on = "It is switched off" if not desk.is_on else f"It runs at {desk.address}"
         if desk.is_on and not desk.address:
             is_on = "It is starting"
         paired = "paired" if desk.is_paired else "not paired yet"
-        text = Template(_TEMPLATE.read_text("utf-8")).substitute(
-            said=said,
-            state=escape(f"{is_on}, and is {paired}."),
-            url=escape(desk.office.url),
-            switch="Switch the computer off" if desk.is_on else "Switch the computer on",
-            hidden="" if desk.is_on else " hidden",
-        )
-        return web.Response(
-            status=status,
-            text=text,
-            content_type="text/html",
-            charset="utf-8",
-            headers=PAGE_HEADERS,
-        )
+        fields = {
+            "state": f"{is_on}, and is {paired}.",
+            "url": desk.office.url,
+            "switch": "Switch the computer off" if desk.is_on else "Switch the computer on",
+            "hidden": "" if desk.is_on else " hidden",
+        }
+        return rendered(_TEMPLATE, fields, fault=fault, done=done, status=status)
