@@ -126,12 +126,14 @@ async def decide(update: Update, context: BotContext) -> None:
     question = await core.workers.read(question_of, core, found)
     user = update.effective_user
     by = Decider(context.owner, (user.full_name if user else "")[:_LONGEST_NAME])
-    if answer == "yes":
-        named = next((one for one in question.named if one.department == department), None)
-        # The number has gone from the roster meanwhile, or has another name than they have seen.
-        if found.is_open and (named is None or mark != question.mark(department)):
-            await show_instead(update, context, *question_shown(question, core, t))
-            return
+    named = next((one for one in question.named if one.department == department), None)
+    is_yes = answer == "yes"
+    # The number has gone from the roster meanwhile, or has another name than they have seen.
+    is_other = (is_yes or found.is_again) and mark != question.mark(department)
+    if found.is_open and (is_other or (is_yes and named is None)):
+        await show_instead(update, context, *question_shown(question, core, t))
+        return
+    if is_yes:
         number = found.record.number if named is None else named.number
         names = question.names.get(department, ())
         done = await core.workers.run(asks.confirm, id, department, number, by, names)

@@ -74,7 +74,9 @@ def question_shown(question: Question, core: Core, t: Texts) -> Shown:
         )
         data = f"{VERB}:yes:{id}:{one.department}:{question.mark(one.department)}"
         rows.append([button(label, data)])
-    no = button(t.label("No"), f"{VERB}:no:{id}")
+    where = question.ask.record.department
+    seen = f":{where}:{question.mark(where)}" if question.ask.is_again else ""
+    no = button(t.label("No"), f"{VERB}:no:{id}{seen}")
     markup = keyboard([*rows[0], no]) if len(rows) == 1 else keyboard(*rows, [no])
     return _said(question, core, t), markup
 

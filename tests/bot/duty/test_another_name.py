@@ -132,8 +132,14 @@ async def test_what_has_settled_itself_is_asked_no_more(depot: Depot, people: Pe
     assert len(depot.sheets.people.asks.open()) == 1
     await root.tap("Yes, link", first)  # of a name that is there no more
     await root.wait_for("That is over")
-    await called(depot, "王小明")
-    await root.tap("No", second)
+    depot.planner.people["A1001"] = "王小明"
+    await depot.planner.write()
+    await depot.look()
+    await root.tap("No", second)  # that was about the other name
+    again = await root.wait_for(lambda m: m.id == second.id and "“王小明”" in m.text)
+    await depot.tell()
+    assert depot.sheets.people.asks.open() == []
+    await root.tap("No", again)
     await root.wait_for(lambda m: m.id == second.id and "That is over" in m.text)
     await ann.send("/duty")
     await ann.wait_for("looked at")
