@@ -112,8 +112,6 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
             await asyncio.to_thread(reader.finish)
         except FormRefused:
             return refusal(request, 400, "too_big")
-        except OSError:  # not even a file's record can be written
-            return refusal(request, 507, "disk")
         finally:
             await asyncio.to_thread(receiver.give_up)
         answer = _back()
@@ -147,6 +145,10 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         if record is None or record.state != "lost":
             return refusal(request, 404, "not_found")
         return FileResponse(shelf.content(id), media_type="application/pdf", filename=record.name)
+
+    @app.exception_handler(OSError)
+    async def not_kept(request: Request, fault: OSError) -> Response:
+        return refusal(request, 507, "disk")
 
     @app.exception_handler(ClientDisconnect)
     async def broken_off(request: Request, gone: ClientDisconnect) -> Response:

@@ -26,6 +26,7 @@ class Pairer:
 
         Raises:
             WrongAddress, CustodyError: as `address_of` and `Cloud.pair`.
+            OSError: it cannot be kept; the code is not spent.
         """
         asked = address_of(typed), code
         if (task := self._under_way.get(asked)) is None:
@@ -36,6 +37,7 @@ class Pairer:
 
     async def _pair(self, cloud: Cloud, code: str) -> None:
         try:
+            await asyncio.to_thread(self.credentials.need_room)
             pairing = await asyncio.to_thread(_paired, cloud, code)
         except asyncio.CancelledError:  # the program ends, and would wait for its threads
             cloud.stop.interrupt()

@@ -26,6 +26,8 @@ from security.errors import CustodyError
 
 _KIND: Final = "desktop_credentials"
 _ASIDE: Final = ".aside"
+_LARGEST: Final = 64 * 1024
+"""Bytes: more than the pairings of a computer take."""
 _REFRESH_TOKEN: Final = ("1//", "1/")
 """How Google's begin. https://developers.google.com/identity/protocols/oauth2#size"""
 
@@ -110,6 +112,16 @@ class DesktopCredentialManager:
     def of(self, department: str) -> Pairing | None:
         """The pairing of a department, by its slug."""
         return next((one for one in self._pairings if one.department == department), None)
+
+    def need_room(self) -> None:
+        """See that a pairing can be kept, before its code is spent.
+
+        Raises:
+            OSError: the disk takes nothing.
+        """
+        file = self.folder / "room"
+        files.write(self._system, file, bytes(_LARGEST))
+        file.unlink()
 
     def keep(self, pairing: Pairing) -> None:
         """Keep it in the place of the department's earlier one."""

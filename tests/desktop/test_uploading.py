@@ -269,3 +269,15 @@ async def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
             answer = await desk.add(("甲.pdf", pdf()))
         assert (answer.status_code, desk.records) == (507, [])
         assert "disk takes nothing more" in answer.text
+
+
+async def test_a_disk_that_takes_nothing_spends_no_pairing_code(
+    web: RunningWeb, tmp_path: Path
+) -> None:
+    """The key that it becomes could not be kept."""
+    async with running_desktop(tmp_path / "desk") as desk:
+        code = await code_for(web)
+        with out_of_place(tmp_path / "desk"):
+            answer = await desk.pair(web.url, code)
+        assert (answer.status_code, "disk takes nothing more" in answer.text) == (507, True)
+        assert (await desk.pair(web.url, code)).status_code == 303
