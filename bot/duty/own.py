@@ -111,16 +111,17 @@ async def mine_of(
         looks: whether Google may be asked.
     """
     core, people = context.core, services_of(context.core).people
-    links = await core.workers.read(people.links.of, owner)
     if looks:
+        links = await core.workers.read(people.links.of, owner)
         await _catch_up(context, {link.department for link in links})
     now = core.storage.now()
 
-    def read() -> list[Own]:
-        months = _around(now) if month is None else [month]
-        return [own for link in links for own in people.rosters.of(link, months)]
+    def read() -> tuple[list[Link], list[Own]]:
+        # After the look, which may take seconds: an administrator may have ended a link meanwhile.
+        links, months = people.links.of(owner), _around(now) if month is None else [month]
+        return links, [own for link in links for own in people.rosters.of(link, months)]
 
-    owns = await core.workers.read(read)
+    links, owns = await core.workers.read(read)
     return Mine(links, [Titled(own, title_of(core, own.sheet)) for own in owns], now)
 
 

@@ -37,7 +37,8 @@ class Renaming:
         more. A link that knows no name yet learns what the roster calls them."""
         self._asks.tidy()
         # Whoever is linked again was confirmed by a name that stands there.
-        seen = self._rosters.counting(), [*self._links.names()]
+        names = [*self._links.names()]
+        seen = names and self._rosters.counting(), names
         if seen == self._seen:
             return
         by_department = defaultdict[str, list[Link]](list)

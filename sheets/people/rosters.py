@@ -169,9 +169,9 @@ class Rosters:
     def counting(self) -> list[tuple[str, str, str]]:
         """Which versions count, of all: another list, once anything else stands there."""
         return [
-            (sheet, period, one.current)
-            for sheet in self._sheets
-            for period, one in self.state(sheet).periods.items()
+            (held.name, period, one.current)
+            for held in self._states.some([*self._sheets])
+            for period, one in held.content.periods.items()
         ]
 
     def of(self, link: Link, months: list[Month]) -> list[Own]:
