@@ -19,12 +19,14 @@ from security.storage.protocol import Key, Storage
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.deciding import Decisions
 from sheets.keeping.kinds import KINDS, VERSIONS
+from sheets.keeping.looking import Looking
+from sheets.keeping.sources import sources_of
 from sheets.keeping.versions import Version
 from sheets.kinds.contents import Roster
 from tests.service_accounts import ADDRESS
 from tests.sheets.keeping_kit import Keeper, keeper, rows, tab, toml
 from tests.sheets.reading.conftest import Desk, desk
-from tests.stores import MASK
+from tests.stores import MASK, between
 
 __all__ = ["desk"]
 ROOT, OPS = user(900), operator("Ops")
@@ -197,6 +199,18 @@ async def test_who_accepts_what_another_has_just_dropped_has_decided_nothing(
     second = Decisions(cast(Storage, OneAhead(kept.storage, first)))
     assert second.accept("tanhae.r0", "2026-12", ROOT) is None
     assert (kept.state().held, len(current(kept).people)) == ({}, 4)
+
+
+async def test_what_was_accepted_amid_a_look_counts(desk: Desk, kept: Keeper, roster: str) -> None:
+    """The look had read before that how the sheet stood."""
+    await kept.mirror.look()
+    await write(desk, roster, 1)
+    await sync(kept)
+    accept = partial(Decisions(kept.storage).accept, "tanhae.r0", "2026-12", OPS)
+    reader, [source] = desk.reader(), sources_of(kept.mirror.sheets.values())
+    looking = Looking(between(kept.storage, accept), lambda _, *asked: reader.read(*asked))
+    await asyncio.to_thread(looking.look, source, kept.storage.now() + 1)
+    assert (kept.state().held, len(current(kept).people)) == ({}, 1)
 
 
 async def test_what_is_kept_instead_is_not_held_again_until_it_changes(
