@@ -199,19 +199,20 @@ async def test_a_code_is_paired_by_one_of_twenty(office: Office) -> None:
 # Limits
 
 
-async def test_a_key_gets_thirty_tokens_a_minute(office: Office) -> None:
+@pytest.mark.parametrize(("wants", "most"), [("token", 30), ("sheets", 60)])
+async def test_a_key_is_asked_for_so_much_a_minute(office: Office, wants: Wants, most: int) -> None:
     _, key = office.add("token")
     other = office.add("token", label="Desk 2")[1]
-    for _ in range(30):
-        await office.come(key, "token")
+    for _ in range(most):
+        await office.come(key, wants)
     with pytest.raises(TooOften) as refused:
-        await office.come(key, "token")
+        await office.come(key, wants)
     assert refused.value.code == "rate_limited"
     assert refused.value.retry_after == 60
-    await office.come(other, "token")
+    await office.come(other, wants)
     await office.come(key, "upload")
     office.clock.tick(61)
-    await office.come(key, "token")
+    await office.come(key, wants)
 
 
 def test_limits_forget_whom_they_counted_and_want_no_thread(
