@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,8 +110,10 @@ class Shelf:
         return self._folder / f"{id}{_CONTENT}"
 
     def drop_content(self, id: str) -> None:
-        """Nobody wants the bytes any more."""
-        self.content(id).unlink(missing_ok=True)
+        """Nobody wants the bytes any more. Where a virus scanner has them open, say, Windows keeps
+        them: they go with `forget_old`, or at the next start."""
+        with suppress(OSError):
+            self.content(id).unlink(missing_ok=True)
 
     def put(self, record: Record) -> None:
         """Keep a record, durably; its content goes where that is of no more use.
@@ -141,11 +144,17 @@ class Shelf:
             self._system.sync_folder(self._folder)
 
     def forget_old(self) -> None:
-        """Leave out what ended over 90 days ago; what was not sent, after a day."""
+        """Leave out what ended over 90 days ago; what was not sent, after a day.
+
+        Raises:
+            OSError: not all of it can be removed now.
+        """
         for record in self.all():
             age = self.now() - (record.ended_at or record.added_at)
             if record.state in ("queued", "lost"):
                 continue
+            if not record.is_open:
+                self.drop_content(record.id)
             if age > (HISTORY_DAYS if record.state == "done" else 1) * _DAY:
                 self.remove(record.id)
             elif record.state == "same" and age > _ANEW_SECONDS:
@@ -186,12 +195,12 @@ class Shelf:
         """Remove what a crash has left: contents that were never promised, or have ended."""
         for path in self._folder.iterdir():
             if path.name.startswith(".") and path.name.endswith(".tmp"):
-                path.unlink(missing_ok=True)
-            elif path.suffix == _CONTENT:
-                record = self._records.get(path.stem)
-                if record is None or not record.is_open:
+                with suppress(OSError):
                     path.unlink(missing_ok=True)
-        self.forget_old()
+            elif path.suffix == _CONTENT and path.stem not in self._records:
+                self.drop_content(path.stem)
+        with suppress(OSError):
+            self.forget_old()
 
 
 def _is_id(text: str) -> bool:

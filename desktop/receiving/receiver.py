@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from contextlib import suppress
 
 from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
@@ -105,8 +104,7 @@ class Receiver:
     def _let_go(self) -> None:
         self._close()
         if self._id:
-            with suppress(OSError):
-                self._shelf.drop_content(self._id)
+            self._shelf.drop_content(self._id)
 
     def _close(self) -> None:
         if self._descriptor >= 0:

@@ -131,7 +131,8 @@ async def run(
                 services.standing.look()
                 for look in count():
                     if look % _CLEARED_EVERY == 0:
-                        await asyncio.to_thread(services.shelf.forget_old)
+                        with suppress(OSError):  # it is tried again
+                            await asyncio.to_thread(services.shelf.forget_old)
                     entering.look()
                     if is_told_to_end(folder):
                         break

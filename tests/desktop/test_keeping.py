@@ -260,6 +260,24 @@ def test_what_a_crash_has_left_goes_at_the_next_start(tmp_path: Path) -> None:
     assert list((tmp_path / "queue").glob(".*")) == []
 
 
+def test_what_cannot_be_deleted_just_now_stops_nothing(tmp_path: Path) -> None:
+    """On Windows that is whatever a virus scanner has open; a folder is as little to be deleted."""
+    kept = manager(tmp_path)
+    shelf = shelf_in(tmp_path, kept)
+    content = shelf.content(add(shelf).id)
+    orphan = shelf.content("0" * 32)
+    orphan.mkdir()
+    content.unlink()
+    content.mkdir()
+    shelf.change(content.stem, state="done", ended_at=shelf.now())
+    again = shelf_in(tmp_path, kept)
+    assert [one.state for one in again.all()] == ["done"]
+    content.rmdir()
+    content.write_bytes(pdf())
+    again.forget_old()
+    assert not content.exists()
+
+
 def test_the_log_is_private_and_bounded(tmp_path: Path) -> None:
     """Whatever the umask; and what is no folder of ours, or no file, is left alone."""
     folder = tmp_path / "desk"
