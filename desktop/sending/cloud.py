@@ -31,6 +31,8 @@ MOST_BYTES: Final = 1024 * 1024
 _PROBLEM: Final = "application/problem+json"
 _MIME: Final = "application/pdf"
 _KEY: Final = re.compile(r"dkc_[!-~]{1,500}")
+_LONGEST: Final = 200
+"""Characters of a name that is kept here, and shown."""
 _SLUG: Final = re.compile(r"[a-z0-9]{1,64}")
 
 
@@ -100,9 +102,9 @@ class Cloud:
             cloud=self.address,
             department=answers.text(client, "department"),
             name=answers.text(client, "department"),
-            label=answers.text(client, "label"),
+            label=answers.text(client, "label")[:_LONGEST],
             key=SecretStr(answers.text(told, "key")),
-            may=tuple(str(one) for one in may) if isinstance(may, list) else ("upload",),
+            may=("upload", "token") if isinstance(may, list) and "token" in may else ("upload",),
         )
         if not _KEY.fullmatch(pairing.key.get_secret_value()):
             raise _unreadable()
@@ -115,7 +117,7 @@ class Cloud:
         told = self._ask("GET", f"/api/google/status?{_of(pairing)}", key=pairing.key)
         for one in answers.parts(told, "departments") or []:
             if answers.text(one, "department") == pairing.department:
-                return answers.text(one, "name"), answers.text(one, "state")
+                return answers.text(one, "name")[:_LONGEST], answers.text(one, "state")
         raise _unreadable()
 
     def begin(self, pairing: Pairing, record: Record) -> Handed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from desktop.keeping.credentials import DesktopCredentialManager, Pairing
@@ -70,6 +71,7 @@ class Standings:
         except CustodyError:
             self._known.pop(pairing.department, None)
             return
-        if name and name != pairing.name:
-            self._credentials.rename(pairing.department, name)
         self.note(pairing.department, standing)
+        if name and name != pairing.name:
+            with suppress(OSError):  # a full disk: it is told again
+                self._credentials.rename(pairing.department, name)

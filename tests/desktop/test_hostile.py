@@ -21,7 +21,10 @@ from tests.desktop.test_keeping import PAIRING
 from tests.journeys import until
 
 FILE_ID = "1" * 33
-PAIRED = {"client": {"department": "tanhae", "label": "1", "may": ["upload"]}, "key": "dkc_x"}
+PAIRED: dict[str, Any] = {
+    "client": {"department": "tanhae", "label": "1", "may": ["upload"]},
+    "key": "dkc_x",
+}
 
 
 @asynccontextmanager
@@ -115,6 +118,20 @@ async def test_a_pairing_that_is_none_is_not_kept(tmp_path: Path, wrong: Any) ->
         answer = await desk.pair(address, "AAAA-AAAA")
         assert (answer.status_code, "Nobody answers there" in answer.text) == (400, True)
         assert desk.services.credentials.pairings == ()
+
+
+async def test_no_name_fills_the_page(tmp_path: Path) -> None:
+    """Nor the disk: what a cloud calls things is kept, up to a length."""
+    client = {**PAIRED["client"], "label": "x" * 9000, "may": ["upload", "x" * 9000]}
+    departments = [{"department": "tanhae", "name": "淡" * 9000, "state": "fine"}]
+    paired, status = {"client": client, "key": PAIRED["key"]}, {"departments": departments}
+    async with (
+        cloud_that_says(pair=paired, status=status) as address,
+        running_desktop(tmp_path) as desk,
+    ):
+        assert (await desk.pair(address, "AAAA-AAAA")).status_code == 303
+        [pairing] = desk.services.credentials.pairings
+    assert (pairing.label, pairing.name, pairing.may) == ("x" * 200, "淡" * 200, ("upload",))
 
 
 async def test_a_choice_of_none_is_not_remembered(tmp_path: Path) -> None:
