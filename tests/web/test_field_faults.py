@@ -37,6 +37,7 @@ async def errors(web: RunningWeb, body: Any, language: str = "en") -> list[tuple
         ({"may": [PLANTED]}, "may.0", "It must be one of: 'upload', 'token'."),
         ({"may": PLANTED}, "may", "It must be a list."),
         ({"may": []}, "may", "It is too short: it needs 1."),
+        ({PLANTED: ["token"]}, "", "There is a field in it that is not known here."),
     ],
 )
 async def test_a_field_is_named_with_what_is_wrong(

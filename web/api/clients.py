@@ -106,6 +106,8 @@ class ClientList(BaseModel):
 class NewClient(BaseModel):
     """What a computer is to be."""
 
+    model_config = ConfigDict(extra="forbid")
+
     department: Annotated[str, Field(max_length=LONGEST, examples=["tanhae"])]
     label: Label
     may: Abilities = ["upload"]

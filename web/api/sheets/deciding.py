@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from departments.limits import TooSoon
 from departments.services import DepartmentServices
@@ -28,6 +28,8 @@ _REFUSED: Final = (401, 403, 404, 409, 415, 422, 429, 503)
 
 class Decision(BaseModel):
     """Which version is meant."""
+
+    model_config = ConfigDict(extra="forbid")
 
     version: str = Field(
         description="The one that is held, as was seen: another one is not decided of.",
