@@ -46,7 +46,8 @@ class CloudDrive(Drive):
         self, api: DriveApi, stop: StopSignal, cloud: Cloud, pairing: Pairing, record: Record
     ) -> None:
         connections = cast(Http, api.connect())
-        # The cloud says where the bytes go: that need not be Google.
+        # The cloud says where the bytes go: that need not be Google, nor lead to this network.
+        connections.follow_redirects = False
         connections.most_bytes, connections.most_seconds = MOST_BYTES, _ANSWER_SECONDS
         http = cast(google_auth_httplib2.AuthorizedHttp, _Anonymous(connections))
         super().__init__(api, http, DriveCache(), stop)

@@ -10,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from desktop.pairing import Pairer
+from desktop.queue.records import Record
 from desktop.sending.cloud import Cloud, handed_by
+from desktop.sending.cloud_drive import CloudDrive
 from desktop.sending.waits import wait_for
-from security.errors import TransientFault
+from drive.api import DriveApi
+from drive.uploading.session import UploadSession
+from drive.uploading.stopping import StopSignal
+from security.errors import CustodyError, TransientFault
 from security.google.network import DIRECT
 from tests.desktop.kit import FORM, pdf, running_desktop
 from tests.desktop.test_keeping import PAIRING
@@ -298,6 +304,21 @@ async def test_an_answer_without_end_is_not_read_to_it(tmp_path: Path) -> None:
         assert [record.state for record in desk.records] == ["queued", "queued"]
     assert 0 < taken[0] < 100 * 2**20
     assert 0 < said[0] < 100 * 2**20
+
+
+@pytest.mark.parametrize("status", [301, 303, 307])
+async def test_who_takes_the_bytes_sends_nobody_elsewhere(status: int) -> None:
+    """Such as to a program of this machine, which would be asked from here."""
+    async with endless(*ENDLESS) as (elsewhere, said):
+        head = f"{status} Elsewhere\r\nLocation: {elsewhere}"
+        async with cloud_that_says(head) as address:
+            record = Record(id="1" * 32, department="tanhae", name="甲.pdf", added_at=0.0)
+            drive = CloudDrive(DriveApi(address), StopSignal(), Cloud(address), PAIRING, record)
+            session = UploadSession(drive, SecretStr(f"{address}/upload?id=1"))
+            with pytest.raises(CustodyError):
+                await asyncio.to_thread(session.ask, 100)
+            drive.connections.close()
+        assert said == [0]
 
 
 @pytest.mark.parametrize(
