@@ -165,9 +165,8 @@ def _chosen(test: pytest.Item, module: str, ways: list[str], chosen: str) -> lis
 
 
 def pytest_collection_finish() -> None:
-    # What was imported and collected stays to the end: the collector's full passes over it were
-    # an eighth of the suite.
-    gc.collect()
+    # What was imported and collected stays to the end, what little of it nobody needs with it: the
+    # collector's full passes over it were an eighth of the suite.
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
