@@ -42,7 +42,6 @@ def test_a_few_points_lose_nothing_and_each_safeguard_taken_out_is_missed() -> N
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     if "cannot attach" in done.stdout:

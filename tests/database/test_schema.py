@@ -36,7 +36,6 @@ def upgrades(place: Place, *how: str) -> Any:
         env={**os.environ, **place.variables, "TOKEN_ENCRYPTION_KEY": KEY},
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stderr

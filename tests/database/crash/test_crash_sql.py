@@ -26,7 +26,6 @@ def test_a_few_points_lose_nothing() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
