@@ -60,9 +60,7 @@ async def test_nothing_is_found_in_the_descriptions_examples(
 
 
 @pytest.mark.one_way
-@pytest.mark.timeout(
-    900
-)  # half a minute; and five of them were seen on a machine with a load of 16
+@pytest.mark.timeout(900)  # half a minute; five of them were seen at a load of 16
 @pytest.mark.parametrize("role", ROLES)
 async def test_nothing_is_found_between_the_api_and_its_description(
     unlimited_web: RunningWeb, google: GoogleControls, tmp_path: Path, role: str
