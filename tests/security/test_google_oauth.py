@@ -145,6 +145,16 @@ async def test_an_answer_that_came_while_the_process_stood_still_is_read(world: 
     assert secret(grant.access_token) == "ya29.new"
 
 
+async def test_a_refresh_token_follows_no_redirect(world: World) -> None:
+    """Not even to where a good answer would come from."""
+    token = (await world.grant(ANN, AMY)).refresh_token
+    assert token is not None
+    there = {"Location": f"{world.url}/token"}
+    await world.google.fault("google.token.refresh", "odd", status=307, headers=there)
+    assert isinstance(await refused(world, token), TransientFault)
+    assert (await world.oauth.refresh(world.client, token)).access_token
+
+
 async def test_nobody_listening_is_transient(world: World) -> None:
     """The network is down."""
     nowhere = "http://127.0.0.1:9/"
