@@ -286,24 +286,26 @@ class UploadQueue:
                 self._scheduler.remove(owner, job.id)
                 if self.is_running(job):
                     self._forgotten.add(job.id)
-                else:
+                # Read anew: no lock holds up one that runs, and it may have ended by now.
+                elif (current := await self.find(owner, job.id)) is not None:
                     await self._workers.run(self._journal.delete, job.id)
-                    self.ends.of_job(job, CANCELLED)
+                    self.ends.of_job(current, CANCELLED)
             self.on_end()
 
     async def forget_old(self, now: datetime) -> list[UploadJob]:
         """Drop what is older than KEPT and not in line; returns what had not ended."""
         dropped = []
         for owner in await self._workers.read(self._journal.owners):  # never everybody's in memory
-            kept = 0
-            for job in reversed(await self.jobs(owner)):
-                kept += job.has_ended
-                is_old = (job.finished_at or job.created_at) < now - KEPT
-                if job.state != "queued" and (is_old or (job.has_ended and kept > _KEPT_EACH)):
-                    await self._workers.run(self._journal.delete, job.id)
-                    if not job.has_ended:
-                        self.ends.of_job(job, EXPIRED)
-                        dropped.append(job)
+            async with self.changing(owner):
+                kept = 0
+                for job in reversed(await self.jobs(owner)):
+                    kept += job.has_ended
+                    is_old = (job.finished_at or job.created_at) < now - KEPT
+                    if job.state != "queued" and (is_old or (job.has_ended and kept > _KEPT_EACH)):
+                        await self._workers.run(self._journal.delete, job.id)
+                        if not job.has_ended:
+                            self.ends.of_job(job, EXPIRED)
+                            dropped.append(job)
         return dropped
 
     def end_before(self, owner: Owner, update_id: int) -> None:

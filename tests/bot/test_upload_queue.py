@@ -21,6 +21,7 @@ from tests.stores import storage_in
 from upload import StopSignal
 
 pytestmark = pytest.mark.one_way("on")
+CANCELLED = ("drivekeeper_uploads_total", {"result": "cancelled"})
 Run = Callable[[UploadJob, StopSignal], Coroutine[Any, Any, None]]
 
 
@@ -126,6 +127,32 @@ async def test_what_ends_while_its_group_becomes_a_supergroup_stays_ended(
     assert moved is not None
     assert moved.chat_id == -200
     assert line.journal_state(running.id) == "done"
+
+
+async def test_what_ends_while_its_owner_is_forgotten_ends_once(
+    open_line: OpenLine, disk: Disk
+) -> None:
+    """It was on its way when the owner's jobs were read."""
+    gate = asyncio.Event()
+
+    async def run(one: UploadJob, halt: StopSignal) -> None:
+        await gate.wait()
+        line.journal.save(one.with_file(0, state="done").model_copy(update={"state": "done"}))
+
+    line = open_line(run)
+    await line.queue.save(job(ANN, 1, state="waiting"))
+    await line.add(running := job(ANN, 2))
+    await line.until_begun(running)
+    before = ENDS.metrics.registry.get_sample_value(*CANCELLED) or 0
+    disk.writes, asked = asyncio.Event(), disk.asked
+    forgetting = asyncio.create_task(line.queue.forget(ANN))
+    await until(lambda: disk.asked > asked)
+    gate.set()
+    await line.until_idle()
+    disk.writes.set()
+    await forgetting
+    assert line.journal_state(running.id) is None
+    assert ENDS.metrics.registry.get_sample_value(*CANCELLED) == before + 1  # who waited
 
 
 def test_a_stray_document_has_no_owner(journal: UploadJournal) -> None:
