@@ -27,6 +27,7 @@ import pytest
 from filelock import FileLock
 
 from tests.exceptions import OF_DATABASES, WHOLE_MODULES
+from tests.running import FEW_DAMAGED
 
 DATABASES = ("sqlite", "mariadb")
 OVER_DATABASES = (
@@ -85,7 +86,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--people", type=int, default=100, help="how many the load test has")
     parser.addoption("--uploads", type=int, default=5000, help="how many the long run has")
     parser.addoption("--pace", type=float, default=4, help="of Telegram's limits in the long run")
-    parser.addoption("--fuzz", type=int, default=250, help="damaged files, plain and encrypted")
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        default=FEW_DAMAGED,
+        help="damaged files, plain and encrypted; more than usual: whatever is random is another "
+        "in each run",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

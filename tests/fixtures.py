@@ -34,6 +34,7 @@ from sandbox.server import Sandbox, SandboxConfig
 from security import encryption
 from security.encryption import TokenEncryption
 from tests.places import in_databases, settings_of
+from tests.running import FEW_DAMAGED
 
 pytest_plugins = ("tests.mariadb",)
 
@@ -47,7 +48,12 @@ OF_THE_MACHINE: Final = re.compile(
 def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if not OF_THE_MACHINE.fullmatch(name)]:
         del os.environ[name]
-    hypothesis_settings.register_profile("fuzz", max_examples=config.getoption("--fuzz"))
+    count = config.getoption("--fuzz")
+    hypothesis_settings.register_profile("fuzz", max_examples=count)
+    # The same examples in every run, however long one takes: nothing fails by chance but where
+    # chance is asked for (`--fuzz=5000`, see `make fuzz`).
+    hypothesis_settings.register_profile("usual", derandomize=count <= FEW_DAMAGED, deadline=None)
+    hypothesis_settings.load_profile("usual")
     # python-telegram-bot 22.8 warns of its own attribute at every 429. Said here: naming the class
     # in pyproject.toml imports the library where no test runs.
     config.addinivalue_line(
