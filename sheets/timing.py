@@ -113,7 +113,7 @@ class Sums:
     minutes: int
     """Of the shifts whose times are known, the overtime with them."""
     overtime: int
-    """Minutes."""
+    """Minutes, of the same shifts."""
 
 
 def sums_of(shifts: Iterable[Shift]) -> Sums:
@@ -126,7 +126,7 @@ def sums_of(shifts: Iterable[Shift]) -> Sums:
         leaves=dict(Counter(each.duty.leave for each in every if each.duty.kind == LEAVE)),
         unknown=sum(not each.is_known for each in every),
         minutes=sum(each.minutes or 0 for each in every),
-        overtime=sum(each.duty.overtime for each in every),
+        overtime=sum(each.duty.overtime for each in every if each.minutes is not None),
     )
 
 

@@ -97,7 +97,7 @@ def test_a_month_in_a_line() -> None:
         3: Duty("leave", "(特)", leave="特"),
         4: Duty("unknown", "站訓?"),
         5: Duty("rest", "休", rest="休"),
-        6: duty("0906"),
+        6: duty("0906", 120),
         7: Duty("error", "#REF!"),
     }
     roster = Roster(
