@@ -21,7 +21,6 @@ from tests.stores import storage_in
 from upload import StopSignal
 
 pytestmark = pytest.mark.one_way("on")
-CANCELLED = ("drivekeeper_uploads_total", {"result": "cancelled"})
 Run = Callable[[UploadJob, StopSignal], Coroutine[Any, Any, None]]
 
 
@@ -100,10 +99,11 @@ async def test_who_has_sent_a_hundred_files_comes_round_as_often_as_who_has_sent
     assert line.begun.index(bobs.id) in (1, 2)
 
 
-async def test_what_ends_while_its_group_becomes_a_supergroup_stays_ended(
-    open_line: OpenLine, disk: Disk
-) -> None:
-    """It runs beside the move, which has read it before it ended."""
+async def ended_meanwhile(
+    open_line: OpenLine, disk: Disk, change: Callable[[UploadQueue], Coroutine[Any, Any, object]]
+) -> tuple[Line, UploadJob, UploadJob]:
+    """A line in which a job has ended while `change` was at the one before it, which waits; it was
+    on its way when `change` read the jobs. The one that waits, and the one that has ended."""
     gate = asyncio.Event()
 
     async def run(one: UploadJob, halt: StopSignal) -> None:
@@ -117,42 +117,36 @@ async def test_what_ends_while_its_group_becomes_a_supergroup_stays_ended(
     await line.add(running)
     await line.until_begun(running)
     disk.writes, asked = asyncio.Event(), disk.asked
-    moving = asyncio.create_task(line.queue.move_chat(-100, -200))
+    changing = asyncio.create_task(change(line.queue))
     await until(lambda: disk.asked > asked)
     gate.set()
     await line.until_idle()
     disk.writes.set()
-    await moving
+    await changing
+    return line, waiting, running
+
+
+async def test_what_ends_while_its_group_becomes_a_supergroup_stays_ended(
+    open_line: OpenLine, disk: Disk
+) -> None:
+    line, waiting, ended = await ended_meanwhile(
+        open_line, disk, lambda queue: queue.move_chat(-100, -200)
+    )
     moved = await line.queue.find(ANN, waiting.id)
     assert moved is not None
     assert moved.chat_id == -200
-    assert line.journal_state(running.id) == "done"
+    assert line.journal_state(ended.id) == "done"
 
 
 async def test_what_ends_while_its_owner_is_forgotten_ends_once(
     open_line: OpenLine, disk: Disk
 ) -> None:
-    """It was on its way when the owner's jobs were read."""
-    gate = asyncio.Event()
-
-    async def run(one: UploadJob, halt: StopSignal) -> None:
-        await gate.wait()
-        line.journal.save(one.with_file(0, state="done").model_copy(update={"state": "done"}))
-
-    line = open_line(run)
-    await line.queue.save(job(ANN, 1, state="waiting"))
-    await line.add(running := job(ANN, 2))
-    await line.until_begun(running)
-    before = ENDS.metrics.registry.get_sample_value(*CANCELLED) or 0
-    disk.writes, asked = asyncio.Event(), disk.asked
-    forgetting = asyncio.create_task(line.queue.forget(ANN))
-    await until(lambda: disk.asked > asked)
-    gate.set()
-    await line.until_idle()
-    disk.writes.set()
-    await forgetting
-    assert line.journal_state(running.id) is None
-    assert ENDS.metrics.registry.get_sample_value(*CANCELLED) == before + 1  # who waited
+    """Of the two only the one that waits is cancelled."""
+    cancelled = "drivekeeper_uploads_total", {"result": "cancelled"}
+    before = ENDS.metrics.registry.get_sample_value(*cancelled) or 0
+    line, _, ended = await ended_meanwhile(open_line, disk, lambda queue: queue.forget(ANN))
+    assert line.journal_state(ended.id) is None
+    assert ENDS.metrics.registry.get_sample_value(*cancelled) == before + 1
 
 
 def test_a_stray_document_has_no_owner(journal: UploadJournal) -> None:
