@@ -22,7 +22,7 @@ from desktop.keeping.files import FOLDER
 
 _LONGEST: Final = 120.0
 _ADDRESS: Final = re.compile(r'href="([^"]+)"')
-_STANDS: Final = re.compile(r'data-state="(\d+)-\d+-\d+-(\d+)"')
+STANDS: Final = re.compile(r'data-state="(\d+)-\d+-\d+-(\d+)"')
 _EVERY: Final = re.compile(r'data-every="([\d.]+)"')
 
 
@@ -76,7 +76,7 @@ class Page:
     def _look(self) -> tuple[int, float]:
         """How many files are in Drive by what the page says, and in how many seconds it looks."""
         text = self._ask("GET", "/live").text
-        state, every = _STANDS.search(text), _EVERY.search(text)
+        state, every = STANDS.search(text), _EVERY.search(text)
         if state is None or every is None or state[2] != "0":
             raise Wrong(f"another page than was expected: {text[:1000]}")
         return int(state[1]), float(every[1])

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from playwright.async_api import async_playwright
 
+from bench.desktop.process import STANDS
 from config.languages import LANGUAGES
 from desktop.gate.entering import Entering
 from desktop.sending.waits import Why
@@ -48,6 +49,14 @@ async def test_every_state_is_whole_and_in_its_language(tmp_path: Path) -> None:
                 for word in words if language != "en" else ():
                     assert CHINESE.search(word), word
                     assert set(ENGLISH.findall(word)) <= {"Drive", "Google"}, word
+
+
+async def test_a_program_can_read_how_files_stand(tmp_path: Path) -> None:
+    """As `make bench-upload` does, which waits for them: how many are done, how many refused."""
+    async with shown(tmp_path, SCENES["uploading"]) as entering, coming_in(entering) as browser:
+        found = STANDS.search((await browser.get("/live")).text)
+    assert found is not None
+    assert found.groups() == ("1", "0")
 
 
 @asynccontextmanager
