@@ -32,10 +32,13 @@ DAN: Final = Owner.user(504)
 
 @contextmanager
 def storage_at(
-    place: Place, keyring: TokenEncryption, mask: Callable[[str], str] = MASK
+    place: Place,
+    keyring: TokenEncryption,
+    mask: Callable[[str], str] = MASK,
+    lease_seconds: float = 30,
 ) -> Iterator[SqlStorage]:
     """What is kept in a database, opened."""
-    storage = SqlStorage(place.engine(), Sealer(keyring), mask, KINDS, lease_seconds=3)
+    storage = SqlStorage(place.engine(), Sealer(keyring), mask, KINDS, lease_seconds=lease_seconds)
     try:
         storage.open()
         yield storage

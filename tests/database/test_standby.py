@@ -107,7 +107,7 @@ async def test_a_standby_with_another_key_finds_out_at_its_start(mariadb: MariaD
     with storage_at(place, TokenEncryption([new_key()])) as first:
         assert only(first.lease([BOT_LEASE])) is not None
         sealer = Sealer(TokenEncryption([new_key()]))
-        second = SqlStorage(place.engine(), sealer, MASK, KINDS, lease_seconds=3)
+        second = SqlStorage(place.engine(), sealer, MASK, KINDS, lease_seconds=30)
         with pytest.raises(OperatorFault, match="TOKEN_ENCRYPTION_KEY"):
             await asyncio.wait_for(stand_by(second).task, 20)
         second.close()

@@ -52,14 +52,15 @@ async def test_whom_another_process_is_at_is_skipped_at_once(processes: Processe
 
 async def test_whoever_asks_meanwhile_waits_though_a_sweep_does_not(processes: Processes) -> None:
     """They join its refresh, which gives up at once, and begin one of their own."""
-    async with several(lease_seconds=0.3) as short:
-        short.connect(ANN)
-        dead, alive = short.start(), short.start()
-        assert dead.store.lease(ANN) is not None
-        sweep = asyncio.create_task(alive.sweep.run())
-        kept = await alive.custodian.refresh(ANN)
-        assert kept.asked
-        assert (await sweep).transient == 0
+    processes.connect(ANN)
+    dead, alive = processes.start(), processes.start()
+    assert dead.store.lease(ANN) is not None
+    sweep = asyncio.create_task(alive.sweep.run())
+    refresh = asyncio.create_task(alive.custodian.refresh(ANN))
+    await asyncio.sleep(0.3)
+    processes.shelf.tick(31)
+    assert (await refresh).asked
+    assert (await sweep).transient == 0
 
 
 async def test_a_fleet_that_was_authorised_together_does_not_stay_due_together(

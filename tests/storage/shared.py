@@ -26,6 +26,9 @@ class SharedShelf(Shelf):
     """What the processes share."""
 
     lease_seconds: float = 30.0
+    renewed_as_of_seconds: float | None = None
+    """What its processes take for that: they renew their leases oftener than they would have to,
+    so that a test need not wait, and a process that stands still for a moment loses nothing."""
     ahead: float = 0.0
     """Seconds that its clock is ahead of this machine's."""
     taken_over: dict[str, float] = field(default_factory=dict)
@@ -41,6 +44,14 @@ class SharedShelf(Shelf):
     def tick(self, seconds: float) -> None:
         """So much time passes for the shelf, and for its leases."""
         self.ahead += seconds
+
+    def lapse(self) -> None:
+        """Whoever does not reach it has not for as long as a lease lasts; the others renew theirs,
+        or find them lapsed."""
+        with self.guard:
+            for lease in self.leases.values():
+                if isinstance(lease, SharedLease):
+                    lease.until = self.now()
 
 
 @dataclass(eq=False)
@@ -92,7 +103,7 @@ class SharedStorage(MemoryStorage):
         kinds: Sequence[Kind],
     ) -> None:
         super().__init__(shelf, sealer, mask, kinds, is_atomic=True)
-        self.lease_seconds = shelf.lease_seconds
+        self.lease_seconds = shelf.renewed_as_of_seconds or shelf.lease_seconds
         self.asked: Counter[str] = Counter()
         self.is_cut_off = False
         """Whether this process alone does not reach it."""
