@@ -105,7 +105,7 @@ async def prepared(person: Person, google: GoogleControls) -> Asking:
 
 
 @pytest.mark.one_way("on")
-@pytest.mark.timing(answer=0.1, busy_after=0.02, same_request=0)
+@pytest.mark.timing(answer=0.3, busy_after=0.02, same_request=0)
 async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentence(
     start_bot: StartBot, google: GoogleControls, people: People, timing: Timing
 ) -> None:
@@ -123,7 +123,7 @@ async def test_every_question_to_google_of_the_table_ends_in_time_with_a_sentenc
             ann.mark = mark
             await asking.use(name)
             said = await ann.wait_for(lambda m: bool(m.text), since=mark)
-            assert time.monotonic() - began < 2, name
+            assert time.monotonic() - began < 15, name  # of the 30 that Google has
             if "does not answer" in said.text:
                 # Twice where the action for /language reached Telegram later than its answer.
                 assert set(ann.actions()) == {"typing"}, name

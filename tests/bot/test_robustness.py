@@ -26,6 +26,7 @@ from tests.journeys import (
     forge_tap,
     md5_of,
     put,
+    times_told,
     unfinished,
     until,
     until_struck,
@@ -130,7 +131,7 @@ async def test_one_persons_flood_keeps_nobody_else_waiting(
     began = time.monotonic()
     await ben.send("/help")
     await ben.wait_for("20 MiB")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15  # of the 45 that the answers to Ann take
 
 
 async def test_one_chats_flood_limit_halts_no_other_chat(
@@ -142,13 +143,12 @@ async def test_one_chats_flood_limit_halts_no_other_chat(
     await ben.start()
     await ben.wait_for("Drivekeeper")
     await google.fault(
-        "telegram.sendMessage", "status", status=429, retry_after=4, owner=501, count=1
+        "telegram.sendMessage", "status", status=429, retry_after=6, owner=501, count=1
     )
     await ann.send("/help")
-    began = time.monotonic()
     await ben.send("/help")
     await ben.wait_for("20 MiB")
-    assert time.monotonic() - began < 2
+    assert times_told(ann, "20 MiB") == 0
     await ann.wait_for("20 MiB")
 
 

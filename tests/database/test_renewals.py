@@ -61,7 +61,7 @@ async def test_a_lease_is_renewed_while_every_connection_is_waited_with(mariadb:
         await until(lambda: mariadb.transactions(waiting) == POOL_SIZE)
         began = time.monotonic()
         assert lease.renew()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         other.close()
         for writer in writers:
             writer.join(60)
@@ -92,7 +92,7 @@ def test_a_connection_that_is_dead_costs_a_renewal_a_sixth_of_a_lease(mariadb: M
                 lease.renew()
             assert fault.value.code == "database_unreachable"
             assert lease.renew()
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 5
             assert lease.may_begin()
             waits.set()
             lease.release()

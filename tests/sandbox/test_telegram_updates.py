@@ -50,20 +50,20 @@ async def test_batches_are_of_a_hundred(kit: Kit) -> None:
 async def test_a_long_poll_waits_and_ends_at_the_first_update(kit: Kit) -> None:
     ann = await kit.person()
     offset = (await kit.updates())[-1]["update_id"] + 1
-    poll = asyncio.create_task(kit.updates(offset=offset, timeout=20))
+    poll = asyncio.create_task(kit.updates(offset=offset, timeout=50))
     await asyncio.sleep(0.05)
     assert not poll.done()
     begun = time.monotonic()
     await ann.send("now")
     assert (await poll)[0]["message"]["text"] == "now"
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 20
     begun = time.monotonic()
     assert await kit.updates(offset=offset + 1, timeout=1) == []
     assert time.monotonic() - begun >= 0.9
 
 
 async def test_a_later_poll_ends_the_earlier_one_with_a_conflict(kit: Kit) -> None:
-    older = asyncio.create_task(kit.call("getUpdates", timeout=20))
+    older = asyncio.create_task(kit.call("getUpdates", timeout=50))
     await asyncio.sleep(0.05)
     newer = asyncio.create_task(kit.call("getUpdates", timeout=1))
     assert (await older).refusal == (
@@ -102,7 +102,7 @@ async def test_a_webhook_gets_each_update_once_it_answers(kit: Kit) -> None:
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     kit.world.webhook.first_pause = 0.05
-    poll = asyncio.create_task(kit.call("getUpdates", timeout=20))
+    poll = asyncio.create_task(kit.call("getUpdates", timeout=50))
     await asyncio.sleep(0.05)
     answer = await kit.call("setWebhook", url=url, secret_token="s-1")
     assert answer.body["description"] == "Webhook was set"

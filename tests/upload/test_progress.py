@@ -104,4 +104,4 @@ async def test_progress_of_a_resumed_upload_begins_where_drive_says(desk: Desk) 
     assert not desk.progress.has_begun
     await desk.upload(Bytes(content), session=desk.sessions[0])
     assert desk.progress.confirmed[0] == 2 * CHUNK
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
