@@ -63,18 +63,18 @@ async def test_a_part_that_is_being_written_down_belongs_to_its_album(
     async def note(whole: UploadJob) -> None:
         complete.append(len(whole.files))
 
-    albums = Albums(UploadQueue(journal, disk, nothing, nothing, ENDS), end_seconds=0.1)
+    albums = Albums(UploadQueue(journal, disk, nothing, nothing, ENDS), end_seconds=0.5)
     first, second = (job(ANN, number, id="501-galbum") for number in (1, 2))
     assert await albums.take(first, note)
     disk.writes, asked = asyncio.Event(), disk.asked
     taking = asyncio.create_task(albums.take(second, note))
     await until(lambda: disk.asked > asked)
-    await asyncio.sleep(0.5)  # the album's time is up
+    await asyncio.sleep(0.8)  # the album's time is up
     assert complete == []
     disk.writes.set()
     assert await taking
     await until(lambda: bool(complete))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.7)
     assert complete == [2]
     assert not await albums.take(job(ANN, 3, id="501-galbum"), note)
 
@@ -90,7 +90,7 @@ async def test_a_part_that_meets_a_cancel_ends_with_its_album(
 
     metrics = Metrics()
     queue = UploadQueue(journal, disk, nothing, nothing, UploadEnds(metrics))
-    albums = Albums(queue, end_seconds=0.1)
+    albums = Albums(queue, end_seconds=0.5)
     first, second = (job(ANN, number, id="501-galbum") for number in (1, 2))
     assert await albums.take(first, nothing)
     disk.is_slow = True
@@ -102,7 +102,7 @@ async def test_a_part_that_meets_a_cancel_ends_with_its_album(
     assert (kept.state, len(kept.files)) == ("cancelled", 2)
     counted = {"result": "cancelled"}
     assert metrics.registry.get_sample_value("drivekeeper_uploads_total", counted) == 2
-    await asyncio.sleep(0.2)  # the album's time is up
+    await asyncio.sleep(0.6)  # the album's time is up
 
 
 async def test_a_large_album_does_not_take_the_place_of_others(

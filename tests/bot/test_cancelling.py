@@ -26,7 +26,7 @@ from tests.journeys import connect, unfinished, until, until_called, until_struc
 People = Callable[..., Person]
 pytestmark = [
     pytest.mark.one_way("on"),
-    pytest.mark.timing(first_progress=0.05, album_end=0.2),
+    pytest.mark.timing(first_progress=0.05, album_end=0.6),
 ]
 AMY = "amy@example.com"
 CHUNKS = "google.upload.chunk"

@@ -61,11 +61,11 @@ async def test_progress_moves_while_the_source_says_nothing(desk: Desk) -> None:
         def open(self, offset: int = 0) -> Iterator[bytes]:
             for number, piece in enumerate(super().open(offset)):
                 if number == 10:
-                    desk.stop.wait(10)
+                    desk.stop.wait(60)
                 yield piece
 
     await desk.google.rate(CHUNKS, 1_500_000)
-    async with under_way(desk, Silent(os.urandom(2 * CHUNK))), asyncio.timeout(5):
+    async with under_way(desk, Silent(os.urandom(2 * CHUNK))), asyncio.timeout(30):
         while desk.progress.delivered != 1_000_000:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
