@@ -33,11 +33,13 @@ class PendingChanges:
             return []
         moment = datetime.fromtimestamp(at, UTC)
         new = [_kept(event) for event in events_of(change, moment)]
-        if not new:
+        over = {key for key in change.duties if key[0] in change.others}
+        held = self._shelf.find(sheet) if new or over else None
+        if not new and held is None:
             return []
-        held = self._shelf.find(sheet)
         old = () if held is None else held.content.events
-        every = [each for each in old if moment - each.at < _OLDEST] + new
+        left = (each for each in old if (each.person, each.day) not in over)
+        every = [each for each in left if moment - each.at < _OLDEST] + new
         version = ABSENT if held is None else held.version
         return [self._shelf.putting(sheet, Changes(events=tuple(every[-_MOST:])), version)]
 

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from sheets.cells.text import plain
 from sheets.kinds.contents import Codes, Contents, Duties, Key, Roster, Rows
 
 K = TypeVar("K", bound=Hashable)
@@ -33,6 +34,15 @@ class RosterDifference:
     def went(self) -> list[str]:
         """Numbers that are no longer there."""
         return [person for person, (_, new) in self.people.items() if new is None]
+
+    @property
+    def others(self) -> set[str]:
+        """Numbers that are of nobody, or of somebody else than before, as far as names tell."""
+        return {
+            person
+            for person, (old, new) in self.people.items()
+            if old is None or new is None or plain(old) != plain(new)
+        }
 
 
 @dataclass(frozen=True, slots=True)

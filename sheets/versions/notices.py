@@ -63,13 +63,13 @@ def is_day(now: datetime) -> bool:
 
 
 def events_of(change: RosterDifference, at: datetime) -> list[Event]:
-    """What happened to people's days. Who has left the sheet altogether, or is new in it, is told
-    nothing day by day: that is no change of their duties."""
-    whole = {*change.came, *change.went}
+    """What happened to people's days. Who has left the sheet altogether, or is new in it, be it
+    under a number that was somebody else's, is told nothing day by day: that is no change of their
+    duties."""
     return [
         Event(person, day, old or (), new or (), at)
         for (person, day), (old, new) in change.duties.items()
-        if person not in whole
+        if person not in change.others
     ]
 
 
