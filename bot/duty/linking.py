@@ -26,10 +26,13 @@ from bot.delivery.messages import (
     tolerated,
 )
 from bot.duty.buttons import Buttons
+from bot.duty.days import month_of
 from bot.duty.own import name_of, services_of
 from bot.duty.questions import Question, decision_shown, question_of, question_shown
 from bot.services import Services
+from bot.texts.catalogue import Html
 from security.credential import Owner
+from sheets.months import Month
 from sheets.people.asks import Ask, Decided, Decider, TooManyAsks
 from sheets.versions.notices import is_day
 
@@ -184,6 +187,13 @@ async def _tell(context: BotContext, done: Decided, department: str) -> None:
             department=name_of(core, department),
         )
         markup = Buttons(owner, t).only_next()
+    elif record.month:
+        text = t.tr(
+            "An administrator has not confirmed that {number} is you in {month}: I do not show "
+            "that month. If that is wrong, speak to them.",
+            number=record.number,
+            month=Html(month_of(Month.parse(record.month), t)),
+        )
     else:
         text = t.tr(
             "An administrator has not confirmed that you are {number}. If that is wrong, speak to "
@@ -191,7 +201,7 @@ async def _tell(context: BotContext, done: Decided, department: str) -> None:
             number=record.number,
         )
     await deliver(context.bot, owner, text, markup)
-    if record.state == "refused" and done.ask.is_again:
+    if record.state == "refused" and done.ask.is_again and not record.month:
         await _end(core, owner)
     for other in done.displaced:
         await _end(core, other)
@@ -213,16 +223,28 @@ async def _end(core: Core, owner: Owner) -> None:
 
 
 async def _tell_paused(bot: ExtBot[int], services: Services, asked: Ask) -> None:
-    """Whoever sees nothing of a number until it is confirmed again."""
-    core, owner = services.core, asked.owner
+    """Whoever sees nothing of a number, or of a month of it, until it is confirmed again."""
+    core, owner, record = services.core, asked.owner, asked.record
     _log.info("roster_link_changed", owner=owner, result="roster_asked")
     t = await core.preferences.texts(owner)
-    text = t.tr(
-        "⚠ On the roster of {department}, {number} has another name than when it was confirmed to "
-        "be you. Administrators are asked whether it still is; until then I show nothing of it.",
-        department=name_of(core, asked.record.department),
-        number=asked.record.number,
-    )
+    department = name_of(core, record.department)
+    if record.month:
+        text = t.tr(
+            "⚠ On the roster of {department}, {number} does not have the name in {month} with "
+            "which it was confirmed to be you. Administrators are asked whether it is; until then "
+            "I do not show that month.",
+            department=department,
+            number=record.number,
+            month=Html(month_of(Month.parse(record.month), t)),
+        )
+    else:
+        text = t.tr(
+            "⚠ On the roster of {department}, {number} does not have the name any more with which "
+            "it was confirmed to be you. Administrators are asked whether it still is; until then "
+            "I show nothing of it.",
+            department=department,
+            number=record.number,
+        )
     if services.options.members.may_use(owner):
         await deliver(bot, owner, text, None)
 

@@ -50,6 +50,24 @@ class Mine:
         return [one for one in self.links if one.department in where]
 
     @property
+    def hidden(self) -> list[tuple[Link, Month]]:
+        """The others, each with the months in which its number is somebody else's."""
+        return [
+            (link, Month.parse(month))
+            for link in self.links
+            if link not in self.paused
+            for month in sorted(
+                {
+                    part.period
+                    for one in self.rosters
+                    if one.own.sheet.department == link.department
+                    for part in _current(one.own, self.now)
+                    if part.is_anothers and part.period
+                }
+            )
+        ]
+
+    @property
     def tells_changes(self) -> bool:
         """Whether they are told of any."""
         return any(one.changes for one in self.links)

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from bot.core import Core
-from bot.duty.days import is_wide, shown
+from bot.duty.days import NOTHING, is_wide, month_of, shown
 from bot.duty.own import name_of, services_of
 from bot.texts.buttons import Row, Shown, button, keyboard
-from bot.texts.catalogue import Texts
+from bot.texts.catalogue import Html, Texts
+from sheets.months import Month
 from sheets.people.asks import Ask
 from sheets.people.rosters import Named
 
@@ -46,7 +47,8 @@ class Question:
 def question_of(core: Core, asked: Ask) -> Question:
     """What administrators have to know. Blocks."""
     people, where = services_of(core).people, asked.record.department
-    found = people.rosters.named(asked.record.number, core.storage.now())
+    record, now = asked.record, core.storage.now()
+    found = people.rosters.named(record.number, now, record.month)
     named = [one for one in found if not asked.is_again or one.department == where]
     taken = frozenset(
         one.department
@@ -83,7 +85,9 @@ def question_shown(question: Question, core: Core, t: Texts) -> Shown:
 
 def _said(question: Question, core: Core, t: Texts) -> str:
     lines = [_on_rosters(question, _says(question.ask, core, t), core, t)]
-    if question.ask.is_again:
+    if question.ask.record.month:
+        lines.append(t.tr("Is that them? Only after a yes they see that month; a no ends no link."))
+    elif question.ask.is_again:
         lines.append(t.tr("Is that still them? Until a yes they see nothing of it; a no ends it."))
     if question.taken:
         lines.append(t.tr("⚠ Somebody else is linked to it already: a yes ends that link."))
@@ -96,13 +100,23 @@ def _says(asked: Ask, core: Core, t: Texts) -> str:
     """Who it is about, and which number."""
     record = asked.record
     who = t.link(record.name or asked.owner.key, f"tg://user?id={asked.owner.key}")
-    if asked.is_again:
+    department = name_of(core, record.department)
+    if record.month:
         return t.tr(
-            "{name} is linked to {number} of {department}, which has another name on the roster "
-            "now.",
+            "{name} is linked to {number} of {department}. In {month} it does not have the name "
+            "that was confirmed.",
             name=who,
             number=record.number,
-            department=name_of(core, record.department),
+            department=department,
+            month=Html(month_of(Month.parse(record.month), t)),
+        )
+    if asked.is_again:
+        return t.tr(
+            "{name} is linked to {number} of {department}. It does not have the name any more that "
+            "was confirmed.",
+            name=who,
+            number=record.number,
+            department=department,
         )
     return t.tr(
         "{name} (their name in Telegram) says they are {number}.", name=who, number=record.number
@@ -121,11 +135,10 @@ def _on_rosters(question: Question, first: str, core: Core, t: Texts) -> str:
 
 
 def _named(one: Named, t: Texts) -> str:
-    if not one.names:
+    if not any(one.names):
         return t.tr("On the roster {number} has no name.", number=one.number)
-    return t.tr(
-        "On the roster {number} is “{name}”.", number=one.number, name=" · ".join(one.names)
-    )
+    name = " · ".join(name or NOTHING for name in one.names)
+    return t.tr("On the roster {number} is “{name}”.", number=one.number, name=name)
 
 
 def decision_shown(question: Question, decided: Ask, core: Core, t: Texts) -> str:
@@ -137,6 +150,8 @@ def decision_shown(question: Question, decided: Ask, core: Core, t: Texts) -> st
     match record.state:
         case "confirmed":
             end = t.tr("✅ Linked by {who}, {when}.", who=who, when=when)
+        case "refused" if record.month:
+            end = t.tr("✖️ That month is not shown to them: {who}, {when}.", who=who, when=when)
         case "refused":
             end = t.tr("✖️ Not linked: {who}, {when}.", who=who, when=when)
         case _:

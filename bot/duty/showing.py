@@ -126,11 +126,21 @@ def gone_from(number: str, t: Texts) -> str:
 
 
 def is_anothers(number: str, t: Texts) -> str:
-    """That a number has another name than was confirmed."""
+    """That a number has another name than was confirmed, or none."""
     return t.tr(
-        "⚠ {number} has another name there than when it was confirmed to be you, so I show nothing "
-        "of it. If it is you, speak to an administrator.",
+        "⚠ {number} does not have the name there with which it was confirmed to be you, so I show "
+        "nothing of it. If it is you, speak to an administrator.",
         number=number,
+    )
+
+
+def _is_hidden(number: str, month: Month, t: Texts) -> str:
+    """The same of one month."""
+    return t.tr(
+        "⚠ {number} does not have the name in {month} with which it was confirmed to be you, so I "
+        "do not show that month. If it is you, speak to an administrator.",
+        number=number,
+        month=Html(days.month_of(month, t)),
     )
 
 
@@ -139,6 +149,7 @@ def _absent(mine: Mine, t: Texts) -> list[str]:
     return [
         *(gone_from(one.number, t) for one in mine.gone),
         *(is_anothers(one.number, t) for one in mine.paused),
+        *(_is_hidden(one.number, month, t) for one, month in mine.hidden),
     ]
 
 

@@ -41,7 +41,7 @@ _NOTE: Final = ("reason", "time", "told")
 _LINK: Final = ("made_at", "is_spent")
 _SESSION: Final = ("began_at", "seen_at")
 _ROSTER: Final = ("department", "number", "asked_at", "confirmed_at", "changes", "waits_for")
-_ASK: Final = ("number", "name", "department", "asked_at", "state", "decided_at")
+_ASK: Final = ("number", "name", "department", "month", "asked_at", "state", "decided_at")
 _CALENDAR: Final = ("made_at", "language")
 _CHANGE: Final = ("day", "old", "new", "at")
 

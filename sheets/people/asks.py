@@ -48,6 +48,8 @@ class AskRecord(Kept):
     """What they are called in Telegram."""
     department: str = ""
     """Not empty: they are linked to the number there, which has another name by now."""
+    month: str = ""
+    """Not empty: it has that in this month alone, and later the one that was confirmed."""
     asked_at: float
     state: State = "open"
     decided_at: float | None = None
@@ -144,14 +146,16 @@ class Asks:
                 self._shelf.change(_name(owner, one.id), lambda found: _replaced(found, now))
         return Ask(id, owner, record), True
 
-    def ask_again(self, link: Link, names: tuple[str, ...]) -> str | None:
+    def ask_again(self, link: Link, names: tuple[str, ...], month: str = "") -> str | None:
         """Whether the number of a link is still theirs, now that it has these names; the id of
         what is asked, of whichever process asks it. None: enough is asked already.
 
         Args:
             names: keyed hashes.
+            month: the one in which it has them; empty: the newest.
         """
-        asked = repr((link.owner.name, link.department, link.number, link.confirmed_at, names))
+        confirmed = link.department, link.number, link.confirmed_at
+        asked = repr((link.owner.name, *confirmed, names, *filter(None, [month])))
         id = hashlib.sha256(asked.encode()).hexdigest()[:12]
         if self._shelf.find(_name(link.owner, id)) is not None:
             return id
@@ -161,6 +165,7 @@ class Asks:
             number=link.number,
             name=next((one.record.name for one in self._of(link.owner)), ""),
             department=link.department,
+            month=month,
             asked_at=self._storage.now(),
         )
         with suppress(Conflict):  # another process was faster
@@ -247,10 +252,12 @@ class Asks:
         return self._decided(id, once)
 
     def refuse(self, id: str, by: Decider) -> Decided | None:
-        """The number is not theirs, or no longer: then that link ends; None: nobody asks that."""
+        """The number is not theirs, or no longer: then that link ends, but where it is about one
+        month; None: nobody asks that."""
 
         def once(held: Held[AskRecord], ask: Ask) -> Decided:
-            old = self._links.find(ask.owner, ask.record.department) if ask.is_again else None
+            ends = ask.is_again and not ask.record.month
+            old = self._links.find(ask.owner, ask.record.department) if ends else None
             events, steps = [Event("roster_refused", ask.owner)], list[Step]()
             if old is not None and old.content.number == ask.record.number:
                 events.append(Event("roster_unlinked", ask.owner, "roster_refused"))

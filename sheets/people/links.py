@@ -117,14 +117,14 @@ class Links:
         return self._change(owner, department, how)
 
     def learn(self, link: Link, names: tuple[str, ...]) -> Link | None:
-        """Keep what the roster calls them, of a link that knows no name; None: there is none.
+        """Keep what the roster calls them, instead of what the link knows; None: there is none.
 
         Args:
             names: keyed hashes.
         """
 
         def how(one: LinkRecord) -> dict[str, object]:
-            is_same = one.number == link.number and not one.names
+            is_same = (one.number, one.names) == (link.number, link.names)
             return {"names": names} if is_same else {}
 
         return self._change(link.owner, link.department, how)

@@ -21,6 +21,8 @@ from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
 from sheets.timing import Shift, shift_of, shifts_of, zone_of
 
+Called = tuple[str, Mapping[str, str]]
+"""A month, empty where it is of none, and by their numbers what people are called in it."""
 ROSTERS = frozenset({"month-grid", "long"})
 """Kinds of sheets that say what people do on which day."""
 
@@ -37,7 +39,8 @@ class Named:
     department: str
     number: str = field(repr=False)
     names: tuple[str, ...] = field(repr=False)
-    """One, unless the department's rosters call them otherwise."""
+    """One, unless the department's rosters call them otherwise. An empty one is beside it where
+    others have names; none at all: nobody has one there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,41 +133,38 @@ class Rosters:
         held = self._states.find(sheet)
         return SheetState() if held is None else held.content
 
-    def named(self, number: str, now: float) -> list[Named]:
+    def named(self, number: str, now: float, month: str = "") -> list[Named]:
         """Who has this number: in each department's rosters of this month and later, or else the
         last there is, as it stands in the newest of them.
 
         Args:
             now: Unix seconds.
+            month: only in this one of these; empty: in any.
         """
         found: dict[str, Named] = {}
         for sheet in self._sheets.values():
-            for people in self._current(sheet, now):
-                if (as_written := found_in(people, number)) is None:
+            for period, people in self._current(sheet, now):
+                as_written = None if month and period != month else found_in(people, number)
+                if as_written is None:
                     continue
                 one = found.get(sheet.department) or Named(sheet.department, as_written, ())
                 if as_written == one.number:
-                    names = dict.fromkeys((*one.names, *filter(None, [people[as_written]])))
+                    here = [people[as_written]] if any(people.values()) else []
+                    names = dict.fromkeys((*one.names, *here))
                     found[sheet.department] = replace(one, names=tuple(names))
                 break
         return [*found.values()]
 
-    def called(
-        self, department: str, now: float
-    ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
-        """Of each of a department's rosters, by their numbers, what people are called: in the
-        newest month that has them, and in the first one, this month's or later.
+    def called(self, department: str, now: float) -> Iterator[list[Called]]:
+        """Of each of a department's rosters what people are called in it: in this month and later,
+        or else in the last there is, the newest first. Where nobody has a name it is left out.
 
         Args:
             now: Unix seconds.
         """
         for sheet in self._sheets.values():
             if sheet.department == department:
-                newest, first = dict[str, str](), dict[str, str]()
-                for people in self._current(sheet, now):
-                    newest = {**people, **newest}
-                    first |= people
-                yield newest, first
+                yield [one for one in self._current(sheet, now) if any(one[1].values())]
 
     def counting(self) -> list[tuple[str, str, str]]:
         """Which versions count, of all: another list, once anything else stands there."""
@@ -191,7 +191,7 @@ class Rosters:
         state = self.state(sheet)
         for period in (str(Month.of(day)), ""):
             if (found := self._roster(sheet, period, state)) is not None:
-                return self._names.is_of(link, found[1].people.get(link.number, ""))
+                return self._names.is_of(link, found[1].people)
         return True
 
     def timed(self, sheet: Sheet, day: date, duties: Duties) -> list[Shift]:
@@ -222,7 +222,7 @@ class Rosters:
             opened, roster = found
             faults = [one for one in state.seen.values() if one.period == period and one.is_fault]
             is_there = number in roster.people
-            is_theirs = is_there and self._names.is_of(link, roster.people[number])
+            is_theirs = is_there and self._names.is_of(link, roster.people)
             codes = self._codes(sheet, period)
             parts[period] = Part(
                 period,
@@ -234,7 +234,7 @@ class Rosters:
             )
         return Own(sheet, state, zone, parts)
 
-    def _current(self, sheet: Sheet, now: float) -> Iterator[Mapping[str, str]]:
+    def _current(self, sheet: Sheet, now: float) -> Iterator[Called]:
         """The people of this month and later, or else the last there is; the newest first."""
         state = self.state(sheet.id)
         zone = zone_of(sheet.shape, state.zone) or UTC
@@ -242,7 +242,7 @@ class Rosters:
         every = sorted(state.periods, reverse=True)
         for period in [one for one in every if not one or one >= first] or every[:1]:
             if (found := self._roster(sheet.id, period, state)) is not None:
-                yield found[1].people
+                yield period, found[1].people
 
     def _roster(self, sheet: str, period: str, state: SheetState) -> tuple[Opened, Roster] | None:
         mine = state.periods.get(period)

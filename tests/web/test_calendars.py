@@ -82,7 +82,11 @@ async def test_a_leave_is_named_as_its_reader_calls_it(
     assert [event["SUMMARY"] for event in calendar.events[:2]] == [leave, "⚠ 站訓"]
 
 
-async def test_nobody_reads_the_duties_of_whom_their_number_was_given_to(front: SheetsWeb) -> None:
+@pytest.mark.parametrize("number", ["1011", "1 011"])
+async def test_nobody_reads_the_duties_of_whom_their_number_was_given_to(
+    front: SheetsWeb, number: str
+) -> None:
+    """Nor of whoever has one that is alike, which /duty does not show either."""
     await front.sync()
     path, _ = await calendar_of(front, "1011")
     people, run = front.web.sheets.people, front.web.custody.workers.run
@@ -90,7 +94,7 @@ async def test_nobody_reads_the_duties_of_whom_their_number_was_given_to(front: 
     async with front.web.browser() as program:
         before = await program.get(path)
         rows = month()
-        rows[2][1] = "陳大文"
+        rows[2][:2] = [number, "陳大文" if number == "1011" else rows[2][1]]
         await front.google.act("sheet", id=SPREADSHEET, tabs=tabs(rows), shared=[ADDRESS])
         await front.sync()
         after = await program.get(path)

@@ -65,6 +65,8 @@ class Planner:
     id: str = ""
     cells: dict[tuple[str, date], str] = field(default_factory=dict)
     people: dict[str, str] = field(default_factory=lambda: {"A1001": "王小明", "A1002": "李四"})
+    renamed: dict[tuple[int, str], str] = field(default_factory=dict)
+    """What else somebody is called in a month, by the month and their number."""
     months: tuple[int, ...] = (0,)
     """Which tabs there are; 0 is this month's."""
 
@@ -88,10 +90,12 @@ class Planner:
         """Save everything."""
         here = Month.of(self.today)
         tabs: list[dict[str, Any]] = [{"title": "代碼", "gid": 2, "rows": CODES}]
-        for number, month in enumerate(map(here.plus, self.months), 10):
+        for number, ahead in enumerate(self.months, 10):
+            month = here.plus(ahead)
             days = [month.first + timedelta(days=n) for n in range(month.days)]
             rows: list[list[object]] = [["員編", "姓名", *range(1, month.days + 1)]]
-            for person, name in self.people.items():
+            for person, usual in self.people.items():
+                name = self.renamed.get((ahead, person), usual)
                 rows.append([person, name, *(self.cells.get((person, d), "0905G") for d in days)])
             tabs.append({"title": title_of("{roc}{mm}班表", month), "gid": number, "rows": rows})
         options: dict[str, Any] = {"tabs": tabs, "shared": [ADDRESS]}

@@ -17,8 +17,8 @@ from tests.bot.duty.test_telling import CHANGED, change, times_told, wants_chang
 People = Callable[..., Person]
 pytestmark = pytest.mark.encryption("on")
 ANN = Owner.user(501)
-PAUSED = "⚠ A1001 has another name there than when it was confirmed to be you"
-ASKED = "Ann is linked to A1001 of 淡海, which has another name on the roster now. "
+PAUSED = "⚠ A1001 does not have the name there with which it was confirmed to be you"
+ASKED = "Ann is linked to A1001 of 淡海. It does not have the name any more that was confirmed. "
 
 
 async def called(depot: Depot, name: str, number: str = "A1001") -> None:
@@ -49,7 +49,7 @@ async def test_another_persons_duties_are_not_shown_until_an_administrator_says_
     before = await ann.wait_for("looked at")
     depot.planner.put("A1001", 0, "1130G")
     await called(depot, "陳大文")
-    told = await ann.wait_for("⚠ On the roster of 淡海, A1001 has another name")
+    told = await ann.wait_for("⚠ On the roster of 淡海, A1001 does not have the name any more")
     assert "Administrators are asked whether it still is" in told.text
     asked = await root.wait_for(ASKED)
     assert asked.text.splitlines() == [
@@ -115,12 +115,109 @@ async def test_the_same_name_in_another_spelling_is_no_other(depot: Depot, peopl
     assert depot.sheets.people.links.of(ANN)[0].names == ()
     await depot.tell()
     assert len(depot.sheets.people.links.of(ANN)[0].names) == 1
-    for name in ("ＷＡＮＧ　xiaoming", "wangxiaoming ", ""):
+    for name in ("ＷＡＮＧ　xiaoming", "wangxiaoming "):
         await called(depot, name)
     assert depot.bot.services.core.storage.names(ASKS, f"{ANN.stem}.") != []
     assert depot.sheets.people.asks.open() == []
     await ann.send("/duty")
     await ann.wait_for("looked at")
+
+
+async def test_a_number_without_a_name_is_nobodys_until_an_administrator_says_so(
+    depot: Depot, people: People
+) -> None:
+    """It was given away, and the name is filled in later. What was confirmed of none counts only as
+    long as there is none."""
+    ann, root = await linked(depot, people)
+    depot.planner.put("A1001", 0, "1130G")
+    await called(depot, "")
+    asked = await root.wait_for(ASKED)
+    assert "On the roster A1001 has no name." in asked.text
+    await ann.send("/duty")
+    assert "1130G" not in (await ann.wait_for(PAUSED)).text
+    await root.tap("Yes, link", asked)
+    await ann.wait_for("you are A1001 on the roster of 淡海.")
+    await ann.send("/duty")
+    await ann.wait_for(lambda m: "1130G" in m.text and "looked at" in m.text)
+    await called(depot, "王小明")
+    assert depot.sheets.people.asks.open() == []
+    await called(depot, "")
+    assert len(depot.sheets.people.asks.open()) == 1
+
+
+async def test_a_roster_in_which_nobody_has_a_name_says_nothing_against_it(
+    depot: Depot, people: People
+) -> None:
+    ann, _ = await linked(depot, people)
+    depot.planner.people["A1002"] = ""
+    await called(depot, "")
+    assert depot.sheets.people.asks.open() == []
+    await ann.send("/duty")
+    await ann.wait_for("looked at")
+
+
+async def months_differ(depot: Depot, people: People) -> tuple[Person, Person, str]:
+    """Ann is who has her number next month; in this one it has another name."""
+    planner = depot.planner
+    planner.months, planner.renamed[0, "A1001"] = (0, 1), "王小名"
+    planner.put("A1001", 0, "1130G")
+    await planner.write()
+    await depot.look()
+    ann, root = await linked(depot, people)
+    await depot.tell()
+    return ann, root, f"{planner.today:%B}"
+
+
+async def test_a_month_with_another_name_than_the_newest_is_asked_about(
+    depot: Depot, people: People
+) -> None:
+    ann, root, month = await months_differ(depot, people)
+    await ann.wait_for(f"A1001 does not have the name in {month} ")
+    asked = await root.wait_for(f"In {month} ")
+    assert asked.text.splitlines() == [
+        f"Ann is linked to A1001 of 淡海. In {month} it does not have the name that was confirmed. "
+        "On the roster A1001 is “王小名”.",
+        "Is that them? Only after a yes they see that month; a no ends no link.",
+    ]
+    await ann.send("/duty")
+    shown = await ann.wait_for(lambda m: "so I do not show that month" in m.text)
+    assert f"⚠ A1001 does not have the name in {month} " in shown.text
+    assert "1130G" not in shown.text
+    await root.tap("Yes, link", asked)
+    await ann.wait_for("you are A1001 on the roster of 淡海.")
+    await ann.send("/duty")
+    await ann.wait_for(lambda m: "1130G" in m.text and "⚠" not in m.text)
+
+
+async def test_a_month_of_somebody_elses_ends_no_link(depot: Depot, people: People) -> None:
+    ann, root, month = await months_differ(depot, people)
+    asked = await root.wait_for(f"In {month} ")
+    await root.tap("No", asked)
+    await ann.wait_for(f"has not confirmed that A1001 is you in {month}: I do not show that month.")
+    await root.wait_for("✖️ That month is not shown to them: Root, ")
+    assert len(depot.sheets.people.links.of(ANN)) == 1
+    await depot.tell()
+    assert depot.sheets.people.asks.open() == []
+    await ann.send("/duty")
+    shown = await ann.wait_for(lambda m: "so I do not show that month" in m.text)
+    assert "1130G" not in shown.text
+
+
+async def test_nothing_is_told_of_what_stood_there_under_another_name(
+    depot: Depot, people: People
+) -> None:
+    """The name is put right, and the day in the same look."""
+    ann = people(501, "Ann")
+    await wants_changes(depot, ann)
+    await depot.tell()
+    depot.planner.put("A1001", 0, "1130G")
+    await called(depot, "陳大文")
+    depot.planner.people["A1001"] = "王小明"
+    await change(depot, 0, "(特)")
+    await asyncio.sleep(0.15)
+    await depot.tell()
+    assert depot.sheets.people.asks.open() == []
+    assert times_told(ann) == 0
 
 
 async def test_what_has_settled_itself_is_asked_no_more(depot: Depot, people: People) -> None:

@@ -69,6 +69,11 @@ def test_a_number_is_found_however_it_is_spelt() -> None:
     assert is_same("A1001", "ａ1 001")
 
 
+def test_a_formula_that_finds_no_name_is_none(people: DutyPeople) -> None:
+    assert people.names.hashes(ALICE, ["#N/A"]) == people.names.hashes(ALICE, [""])
+    assert len({*people.names.hashes(ALICE, ["", "王小明", "李四"])}) == 3
+
+
 def test_a_link_is_an_administrators_word(people: DutyPeople, storage: Storage) -> None:
     ask, is_new = people.asks.ask(ALICE, "A1001", "Alice")
     assert is_new

@@ -19,7 +19,6 @@ from sheets.kinds.contents import Codes, Roster
 from sheets.months import is_monthly
 from sheets.people.calendars import Calendar
 from sheets.people.links import Link
-from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
 from sheets.timing import shifts_of, zone_of
 from web.site.texts import Texts
@@ -78,9 +77,8 @@ class OwnDuties:
             opened = self._sheets.asking.open_at(sheet.id, period)
             if opened is None or not isinstance(opened.contents, Roster):
                 continue
-            people = opened.contents.people
-            number = found_in(people, link.number)
-            if number is None or not self._sheets.people.names.is_of(link, people[number]):
+            people, number = opened.contents.people, link.number
+            if number not in people or not self._sheets.people.names.is_of(link, people):
                 continue
             codes = self._sheets.asking.codes_for(sheet, period)
             table = None if codes is None else codes.contents
