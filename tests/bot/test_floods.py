@@ -145,7 +145,7 @@ async def test_of_one_person_so_many_are_kept_and_the_first_without_room_is_told
     await inbox.put(update(2000))  # a text may: it is to be answered
     await inbox.put(file(2001, user=502))
     assert len(runs.kept()) == 1002
-    assert await asyncio.wait_for(inbox.get(), 5) == file(1)
+    assert await asyncio.wait_for(inbox.get(), 30) == file(1)
     assert await queued(inbox) == [2001]
     async with inbox.handling(file(1)):
         pass

@@ -221,7 +221,7 @@ async def test_a_cancel_in_a_group_is_said_there_and_what_has_arrived_in_private
     await until_uploading(google)
     await google.fault("google.upload.cancel", "latency", seconds=0.5)
     await group.by(ann).tap("Cancel", message)
-    await group.wait_for("Cancelling long.bin …", 1)
+    await group.wait_for("Cancelling long.bin …")
     ended = await group.wait_for("long.bin was cancelled, nothing of it is in your Drive.")
     assert ended.id == message.id
     await google.rate("google.upload.chunk", 20)

@@ -114,7 +114,7 @@ async def runs(
 
 async def queued(inbox: Inbox, count: int = 1) -> list[int]:
     """The numbers of the next so many that are handed out, of different people."""
-    items = [await asyncio.wait_for(inbox.get(), 5) for _ in range(count)]
+    items = [await asyncio.wait_for(inbox.get(), 30) for _ in range(count)]
     assert inbox.empty()
     return sorted(item.update_id for item in items if isinstance(item, Update))
 
@@ -123,7 +123,7 @@ async def handled(inbox: Inbox, count: int) -> list[int]:
     """The numbers of the next so many, handed out and handled one after another."""
     found = []
     for _ in range(count):
-        item = await asyncio.wait_for(inbox.get(), 5)
+        item = await asyncio.wait_for(inbox.get(), 30)
         assert isinstance(item, Update)
         found.append(item.update_id)
         await handle(inbox, item.update_id)
@@ -154,7 +154,7 @@ async def killed(inbox: Inbox, number: int) -> AsyncIterator[None]:
             await asyncio.Event().wait()
 
     task = asyncio.create_task(hang())
-    await asyncio.wait_for(begun.wait(), 5)
+    await asyncio.wait_for(begun.wait(), 30)
     yield
     task.cancel()
 
@@ -220,7 +220,7 @@ async def test_what_comes_back_from_the_disk_is_what_telegram_sent(
     inbox = await runs.start()
     await inbox.put(Update.de_json(document, BOT))
     inbox = await runs.start()
-    item = await asyncio.wait_for(inbox.get(), 5)
+    item = await asyncio.wait_for(inbox.get(), 30)
     assert isinstance(item, Update)
     assert item.to_dict() == Update.de_json(document, BOT).to_dict()
     assert holds(item.to_dict(), document)
@@ -424,7 +424,7 @@ async def test_a_full_disk_holds_put_up_tells_once_and_loses_nothing(
         await inbox.look_after()
         assert (putting.done(), inbox.is_failing, inbox.qsize()) == (False, True, 0)
         assert [incident.code for incident in runs.incidents.open()] == [UPDATES_NOT_SAVED]
-    await asyncio.wait_for(putting, 5)
+    await asyncio.wait_for(putting, 30)
     assert (await queued(inbox), inbox.is_failing) == ([7], False)
     assert (told, runs.incidents.open()) == (["trouble", "trouble"], [])
     assert runs.log.getvalue().count("update_not_saved") == 1

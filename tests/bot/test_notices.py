@@ -152,7 +152,7 @@ async def test_owners_whose_locks_are_held_keep_no_thread_from_the_others(
     locks = [store.lease(owner) for owner in owners]
     waiting = [asyncio.create_task(core.note_owner_told(owner)) for owner in owners]
     await asyncio.sleep(0.1)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await core.workers.run(store.storage.check_writable)
     for lock in locks:
         assert lock is not None

@@ -88,7 +88,7 @@ async def raw(client: httpx.AsyncClient, sent: str) -> str:
     """What is answered to these very bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
     writer.write(sent.encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answer = (await reader.read(4096)).decode()
     writer.close()
     return answer
