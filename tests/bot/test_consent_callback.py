@@ -156,7 +156,7 @@ async def test_a_page_does_not_wait_for_google_longer_than_people_do(
     monkeypatch.setattr("web.chat_returns._PATIENCE_SECONDS", 0.5)
     ann = people()
     redirected = await google.consent(await ask_link(ann), "amy@example.com")
-    await google.fault("google.drive.about", "latency", seconds=1.5)
+    await google.fault("google.drive.about", "latency", seconds=3)
     status, page = await open_page(redirected)
     assert (status, "Start again in the chat" in page) == (503, True)
     await ann.wait_for("Google says yes")

@@ -168,7 +168,7 @@ def test_a_socket_that_is_not_there_is_unreachable() -> None:
 
 def test_an_answer_that_does_not_come_is_not_waited_for(mariadb: MariaDB) -> None:
     """Nor asked for again: it may be at work on it still."""
-    with engine_of(mariadb.new_database(), mariadb.ca, read_seconds=0.5) as engine:
+    with engine_of(mariadb.new_database(), mariadb.ca, read_seconds=2) as engine:
         asked = []
 
         def work(connection: Connection) -> None:

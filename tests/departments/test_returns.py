@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -204,13 +205,13 @@ async def test_a_page_does_not_wait_for_google_longer_than_people_do(
     monkeypatch.setattr("departments.authorising.consents._PATIENCE_SECONDS", 0.05)
     monkeypatch.setattr("departments.authorising.consents._GLANCE_SECONDS", 0.05)
     address, consents = await redirected(site), site.browser.consents
-    await world.google.fault("google.token.exchange", "latency", seconds=1)
+    await world.google.fault("google.token.exchange", "latency", seconds=2.5)
     assert (await site.open(address)).leads_to == f"{SETTINGS}&done=waiting"
     asked = await consents.current(TANHAE, MINE)
     assert asked is not None
     assert asked.stage == "under_way"
-    while await consents.current(TANHAE, MINE) is not None:
-        pass
+    while await consents.current(TANHAE, MINE) is not None:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
     outcome = await consents.last_outcome(TANHAE, MINE)
     assert outcome is not None
     assert outcome.result == "ok"

@@ -193,7 +193,7 @@ async def test_a_valid_token_is_served_while_a_new_one_cannot_be_had(
     """Kept, and tried again at the next occasion."""
     kept = await world.connect(minutes_left=5)
     await world.google.fault("google.token.refresh", kind, **options)
-    custodian = world.new_custodian(oauth=world.new_oauth(timeout_seconds=0.3))
+    custodian = world.new_custodian(oauth=world.new_oauth(timeout_seconds=1.0))
     served = await custodian.access_token(ANN)
     assert served.access_token == kept.access_token
     assert (await custodian.access_token(ANN)).access_token != kept.access_token
@@ -206,7 +206,7 @@ async def test_an_ended_token_is_not_served_and_the_credential_is_kept(
     """Nobody has to connect again because Google is away."""
     kept = await world.connect(minutes_left=-1)
     await world.google.fault("google.token.refresh", kind, **options)
-    custodian = world.new_custodian(oauth=world.new_oauth(timeout_seconds=0.3))
+    custodian = world.new_custodian(oauth=world.new_oauth(timeout_seconds=1.0))
     with pytest.raises(TransientFault):
         await custodian.access_token(ANN)
     assert (await stored(world)).to_document() == kept.to_document()
@@ -544,7 +544,7 @@ async def test_where_revoking_fails_the_credential_is_deleted_all_the_same(
     """And the person is told."""
     await world.connect()
     await world.google.fault("google.revoke", kind, **options)
-    custody = world.new_custody(oauth=world.new_oauth(timeout_seconds=0.3))
+    custody = world.new_custody(oauth=world.new_oauth(timeout_seconds=1.0))
     farewell = await custody.disconnecting.disconnect(ANN)
     assert (farewell.was_connected, farewell.revoked) == (True, False)
     assert world.store.load(ANN) is None

@@ -39,7 +39,7 @@ class Fleet:
 
     def _with(self, client: GoogleClient) -> Sweep:
         custody = self.world.new_custody(
-            oauth=self.world.new_oauth(timeout_seconds=0.2),
+            oauth=self.world.new_oauth(timeout_seconds=1.0),
             clients=(client,),
             sweep=SweepOptions(concurrency=8),
         )

@@ -429,7 +429,7 @@ def test_killed_in_the_middle_it_goes_on_when_run_again(folder: Path) -> None:
         while process.stdout.readline() != "4\n":
             assert process.poll() is None
         process.kill()
-    report = run(folder, Mode.ENCRYPT, TokenEncryption([NEW]), lease_seconds=0.5)
+    report = run(folder, Mode.ENCRYPT, TokenEncryption([NEW]), lease_seconds=10)
     assert (report.count("already"), report.count("changed")) == (4, number - 4)
     assert all(is_encrypted(data) for data in documents(folder).values())
 

@@ -59,7 +59,7 @@ def make_app() -> FastAPI:
     async def number(n: int) -> Response:
         return JSONResponse({"n": n})
 
-    app.add_middleware(SmallBodies, patience_seconds=0.3)
+    app.add_middleware(SmallBodies, patience_seconds=1.0)
     app.add_middleware(OneHost, public_url=URL)
     app.add_middleware(SafeHeaders, is_https=True, google="https://accounts.example.com")
     return app

@@ -190,7 +190,7 @@ async def test_slow_and_idle_clients_are_let_go_while_others_are_served(web: Run
         "a line": "GET /console/enter HTT",
         "a head": request("GET /console/enter")[:-2],
     }
-    async with serving(app, listener, patience_seconds=0.4, most=20):
+    async with serving(app, listener, patience_seconds=1.5, most=20):
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(40)]
         silent = [asyncio.create_task(web.raw(sent, port=port)) for sent in drips.values()]
         dripping = asyncio.create_task(drip(port, web.host))
@@ -228,16 +228,16 @@ async def test_whoever_reads_slowly_gets_the_whole_answer() -> None:
     """A large one on a slow line takes many times the patience."""
     content = b"x" * 2_000_000
     listener = listen("127.0.0.1", 0)
-    async with serving(Response(content), listener, patience_seconds=0.2):
+    async with serving(Response(content), listener, patience_seconds=1.0):
         port = listener.getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         received, began = 0, time.monotonic()
         while piece := await reader.read(50_000):
             received += len(piece)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.06)
         assert received > len(content)
-        assert time.monotonic() - began > 0.4
+        assert time.monotonic() - began > 2
         writer.close()
 
 
