@@ -37,6 +37,9 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     credentials, shelf, sender = services.credentials, services.shelf, services.sender
     pairer = Pairer(credentials, services.network)
 
+    def back() -> Response:
+        return RedirectResponse(f"{entering.at}/", 303)
+
     def label() -> str:
         pairings = credentials.pairings
         return pairings[0].label if pairings else ""
@@ -55,8 +58,10 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         if value is None:
             _log.warning("access_denied", result="used")
             return refusal(request, 410, "used")
-        answer = _back()
-        answer.set_cookie(entering.cookie, value, httponly=True, samesite="strict")
+        answer = back()
+        answer.set_cookie(
+            entering.cookie, value, path=f"{entering.at}/", httponly=True, samesite="strict"
+        )
         return answer
 
     @app.get("/")
@@ -98,7 +103,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         _log.info("client_changed", result="paired")
         services.standing.look(now=True)
         sender.wake()
-        return _back()
+        return back()
 
     @app.post("/files")
     async def add(request: Request) -> Response:
@@ -114,7 +119,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
             return refusal(request, 400, "too_big")
         finally:
             await asyncio.to_thread(receiver.give_up)
-        answer = _back()
+        answer = back()
         if reader.department in departments:
             answer.set_cookie(_CHOSEN, reader.department, httponly=True, samesite="strict")
         return answer
@@ -122,7 +127,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     @app.post("/files/{id}/now")
     async def now(id: str) -> Response:
         sender.wake(id)
-        return _back()
+        return back()
 
     @app.post("/files/{id}/again")
     async def again(id: str) -> Response:
@@ -130,14 +135,14 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         if record is not None and record.state == "same" and shelf.content(id).exists():
             await asyncio.to_thread(shelf.change, id, state="queued", anew=True, link="")
             sender.wake()
-        return _back()
+        return back()
 
     @app.post("/files/{id}/remove")
     async def remove(id: str) -> Response:
         record = shelf.find(id)
         if record is not None and record.state != "done":
             await asyncio.to_thread(sender.cancel, id)
-        return _back()
+        return back()
 
     @app.get("/files/{id}/content")
     async def content(request: Request, id: str) -> Response:
@@ -200,7 +205,3 @@ async def _fields(request: Request) -> dict[str, str]:
             return {}
     found = parse_qs(bytes(body).decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[-1] for name, values in found.items()}
-
-
-def _back() -> Response:
-    return RedirectResponse("/", 303)

@@ -47,13 +47,14 @@ class Page:
                 break
             except httpx.ConnectError:  # nobody listens yet, which costs the process nothing
                 time.sleep(0.01)
-        page.send("/enter", {"token": token})
+        there = page.send("/enter", {"token": token}).headers["Location"]
+        browser.base_url = browser.base_url.join(there)
         page._ask("GET", "/")
         return page
 
-    def send(self, path: str, fields: dict[str, str]) -> None:
+    def send(self, path: str, fields: dict[str, str]) -> httpx.Response:
         """A form of it."""
-        self._ask("POST", path, data=fields)
+        return self._ask("POST", path, data=fields)
 
     def drop(self, content: Content, name: str) -> float:
         """Seconds from pressing the button to the ✓; the page looks as often as it is told to.

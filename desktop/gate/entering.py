@@ -55,6 +55,9 @@ class Entering:
         self._visible = tuple(visible)
         self.cookie = f"drivekeeper-desktop-{port}"
         """Named after the port: all ports of this machine share their cookies."""
+        self.at = f"/{secrets.token_urlsafe(16)}"
+        """Below which the pages are. Browsers send the cookies of `localhost` to each of its ports,
+        and so to any account's server; one that is for this path goes to who knows the path."""
         self._system = system
         self._origin = f"http://localhost:{port}"
         self._lock = threading.Lock()

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desktop.gate.entering import ENTER, Entering
-from desktop.gate.peers import is_anothers
 from desktop.page.frame import refusal
 
 HEADERS: Final = {
@@ -55,17 +54,18 @@ class Gate:
             await send(message)
 
         refused = self._refused(scope)
-        app = self._app if refused is None else refused
-        await app(scope, receive, send_with_headers)
+        if refused is not None:
+            await refused(scope, receive, send_with_headers)
+            return
+        at = "" if self._is_anybodys(scope) else self._entering.at
+        await self._app({**scope, "root_path": at}, receive, send_with_headers)
 
     def _refused(self, scope: Scope) -> Response | None:
         """The answer to what goes no further; None: it does."""
-        headers, path = Headers(scope=scope), scope["path"]
+        headers = Headers(scope=scope)
         hosts = headers.getlist("Host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return self._deny(scope, 421, "wrong_host")
-        if is_anothers(scope["client"], scope["server"]):
-            return self._deny(scope, 403, "not_signed_in")
         if scope["method"] not in _READ:
             site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
             ours = f"http://{hosts[0].lower()}"
@@ -75,13 +75,19 @@ class Gate:
                 return self._deny(scope, 403, "other_site")
             if headers.get("Content-Type", "").partition(";")[0].strip().lower() not in FORMS:
                 return self._deny(scope, 415, "wrong_type")
-        if path == ENTER or (path.startswith(_STATIC) and scope["method"] in _READ):
+        if self._is_anybodys(scope):
             return None
         # Other programs of this machine set cookies for it, too, some that no SimpleCookie takes.
         cookies = Request(scope).cookies
-        if not self._entering.is_in(cookies.get(self._entering.cookie, "")):
+        is_in = self._entering.is_in(cookies.get(self._entering.cookie, ""))
+        if not is_in or not scope["path"].startswith(f"{self._entering.at}/"):
             return self._deny(scope, 403, "not_signed_in")
         return None
+
+    @staticmethod
+    def _is_anybodys(scope: Scope) -> bool:
+        path = scope["path"]
+        return path == ENTER or (path.startswith(_STATIC) and scope["method"] in _READ)
 
     @staticmethod
     def _deny(scope: Scope, status: int, code: str) -> Response:

@@ -34,6 +34,8 @@ class Frame:
     query: tuple[tuple[str, str], ...] = ()
     label: str = ""
     """What this computer is called; "": it is not paired."""
+    at: str = ""
+    """Below which the pages are; "": for whoever is not in."""
 
     @property
     def version(self) -> str:
@@ -45,7 +47,7 @@ class Frame:
         for code, name in LANGUAGES.items():
             lang = code.replace("_", "-")
             query = urlencode([*self.query, ("lang", lang)])
-            yield lang, name, f"{self.path}?{query}", code == self.texts.language
+            yield lang, name, f"{self.at}{self.path}?{query}", code == self.texts.language
 
 
 def page(
@@ -64,7 +66,8 @@ def page(
         path: where the page is in another language, with `query`.
     """
     texts = Texts.of(request)
-    frame = Frame(texts, path, request.headers.get("Host", ""), query, label)
+    host, at = request.headers.get("Host", ""), request.scope.get("root_path", "")
+    frame = Frame(texts, path, host, query, label, at)
     said = {"t": texts, "tr": texts.tr, "plural": texts.plural, "label": texts.label}
     shown = _ENVIRONMENT.get_template(template).render(frame=frame, **said, **values)
     answer = HTMLResponse(shown, status)

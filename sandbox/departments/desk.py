@@ -110,10 +110,14 @@ class Desk:
             async with aiohttp.ClientSession(
                 origin, timeout=timeout, headers=_SAME_SITE
             ) as browser:
-                for path, data in (("/enter", {"token": token}), ("/pair", fields)):
-                    async with browser.post(path, data=data, allow_redirects=False) as answer:
+                page = ""
+                for path, data in (("/enter", {"token": token}), ("pair", fields)):
+                    async with browser.post(
+                        f"{page}{path}", data=data, allow_redirects=False
+                    ) as answer:
                         if answer.status != 303:
                             raise NotNow(f"The page has refused it ({answer.status}). Press again.")
+                        page = answer.headers["Location"]
         except (aiohttp.ClientError, TimeoutError):
             raise NotNow("The page has not answered. Press again.") from None
         return code

@@ -54,7 +54,7 @@ class RunningDesktop:
         shown = await self.browser.get(found[1])
         token = re.search(r'name="token" value="([^"]+)"', shown.text)
         assert token is not None
-        return await self.browser.post("/enter", data={"token": token[1]}, headers=FORM)
+        return await come_in(self.browser, httpx.URL(found[1], params={"token": token[1]}))
 
     async def pair(self, address: str, code: str) -> httpx.Response:
         """Fill in the form."""
@@ -79,6 +79,15 @@ class RunningDesktop:
             while text not in (page := (await self.browser.get("/live")).text):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)  # it is asked over HTTP: there is no event to wait for
         return page
+
+
+async def come_in(browser: httpx.AsyncClient, way_in: httpx.URL) -> httpx.Response:
+    """Press the button of the page there; from here on the browser's paths are the page's."""
+    enter, token = way_in.copy_with(query=None), way_in.params["token"]
+    answer = await browser.post(enter, data={"token": token}, headers=FORM)
+    if answer.status_code == 303:
+        browser.base_url = enter.join(answer.headers["Location"])
+    return answer
 
 
 async def code_for(

@@ -22,7 +22,7 @@ from desktop.sending.waits import Why
 from tests.browser.conftest import OPTIONS
 from tests.desktop.browsing import enter, look_at
 from tests.desktop.demo import SCENES, shown
-from tests.desktop.kit import FORM
+from tests.desktop.kit import FORM, come_in
 from tests.installed import CHROMIUM, needs
 from tests.pages.kit import Html
 
@@ -62,9 +62,8 @@ async def test_a_program_can_read_how_files_stand(tmp_path: Path) -> None:
 @asynccontextmanager
 async def coming_in(entering: Entering) -> AsyncIterator[httpx.AsyncClient]:
     """A browser without a window that has come in."""
-    async with httpx.AsyncClient(base_url=on_it(entering, "/"), headers=FORM) as browser:
-        token = httpx.URL(entering.address).params["token"]
-        assert (await browser.post("/enter", data={"token": token})).status_code == 303
+    async with httpx.AsyncClient(headers=FORM) as browser:
+        assert (await come_in(browser, httpx.URL(entering.address))).status_code == 303
         yield browser
 
 
@@ -99,18 +98,18 @@ async def test_every_state_fits_and_can_be_used_by_everybody(tmp_path: Path, lan
             entering = await stack.enter_async_context(shown(tmp_path / name, SCENES[name]))
             await enter(page, entering)
             await look_at(page, f"{language}/{name}")
-        await page.goto(on_it(entering, "/pair"))
+        await page.goto(on_it(entering, f"{entering.at}/pair"))
         for address, name in (("ftp://drive", "address"), ("http://127.0.0.1:9", "offline")):
             await page.locator("#p-url").fill(address)
             await page.locator("#p-code").fill("KTRW-PHXN")
             await page.locator("main button").click()
             await page.locator(".fault").wait_for()
             await look_at(page, f"{language}/pair-{name}")
-        for path, name in (("/enter?token=x", "used"), ("/nothing", "not-found")):
+        for path, name in (("/enter?token=x", "used"), (f"{entering.at}/x", "not-found")):
             await page.goto(on_it(entering, path))
             await look_at(page, f"{language}/{name}")
         await context.clear_cookies()
-        await page.goto(on_it(entering, "/"))
+        await page.goto(on_it(entering, f"{entering.at}/"))
         await look_at(page, f"{language}/not-signed-in")
         await browser.close()
     refused = [line for line in complaints if "Failed to load resource" in line]

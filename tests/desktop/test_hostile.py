@@ -245,8 +245,9 @@ async def test_a_browser_that_breaks_off_is_no_fault(
         cookie = f"drivekeeper-desktop-{port}={desk.browser.cookies[f'drivekeeper-desktop-{port}']}"
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         head = (
-            f"POST /files HTTP/1.1\r\nHost: localhost:{port}\r\nSec-Fetch-Site: same-origin\r\n"
-            f"Cookie: {cookie}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            f"POST {desk.started.entering.at}/files HTTP/1.1\r\nHost: localhost:{port}\r\n"
+            f"Sec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n"
             "Content-Length: 100000\r\n\r\n--x\r\n"
             'Content-Disposition: form-data; name="files"; filename="a.pdf"\r\n\r\n%PDF-1.7 half'
         )

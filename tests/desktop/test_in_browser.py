@@ -127,6 +127,10 @@ async def test_pdfs_are_uploaded_from_the_page(
         await stranger.goto(page.url)
         await expect(stranger.locator("h1")).to_have_text("請從開始功能表開啟 Drivekeeper")
         assert "甲" not in await stranger.content()
+        there = page.url
+        await page.goto(f"http://localhost:{desk.started.port}")  # as it is remembered
+        await expect(page.locator(".word.good")).to_have_count(3)
+        assert page.url.split("?")[0] == there.split("?")[0]
     found = {file["name"]: await google.file_bytes(file["id"]) for file in await files(google)}
     assert found == {path.name: path.read_bytes() for path in dropped}
 

@@ -18,7 +18,7 @@ import pytest
 from config import child_environment
 from desktop.keeping.files import FOLDER
 from sandbox.clients.google_controls import GoogleControls
-from tests.desktop.kit import FORM, code_for, pdf
+from tests.desktop.kit import FORM, code_for, come_in, pdf
 from tests.journeys import until
 from tests.security.kit import AMY
 from tests.web.kit import RunningWeb
@@ -52,13 +52,11 @@ async def desktop(
         address = re.search(r'href="([^"]+)"', way_in.read_text("utf-8"))
         assert address is not None
         url = httpx.URL(address[1])
-        base = f"{url.scheme}://{url.netloc.decode()}"
-        async with httpx.AsyncClient(base_url=base, timeout=30) as browser:
+        async with httpx.AsyncClient(timeout=30) as browser:
             async with asyncio.timeout(60):
                 while True:
                     with suppress(httpx.ConnectError):
-                        token = {"token": url.params["token"]}
-                        await browser.post("/enter", data=token, headers=FORM)
+                        await come_in(browser, url)
                         break
                     await asyncio.sleep(0.02)
             yield process, browser

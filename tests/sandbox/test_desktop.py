@@ -18,7 +18,7 @@ from desktop.keeping.files import FOLDER
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox, SandboxConfig
 from tests.browser.kit import Running, make_run
-from tests.desktop.kit import FORM, pdf
+from tests.desktop.kit import FORM, come_in, pdf
 from tests.journeys import until
 from tests.security.kit import AMY
 
@@ -39,11 +39,9 @@ def way_in(running: Running) -> httpx.URL:
 async def staff(running: Running) -> AsyncIterator[httpx.AsyncClient]:
     """A browser that has come in."""
     address = way_in(running)
-    base = f"{address.scheme}://{address.netloc.decode()}"
-    async with httpx.AsyncClient(base_url=base, headers=FORM, timeout=60) as browser:
+    async with httpx.AsyncClient(headers=FORM, timeout=60) as browser:
         assert (await browser.get(address)).status_code == 200
-        answer = await browser.post("/enter", data={"token": address.params["token"]})
-        assert answer.status_code == 303
+        assert (await come_in(browser, address)).status_code == 303
         yield browser
 
 

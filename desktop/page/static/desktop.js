@@ -2,6 +2,13 @@
 // Without it every file is added all the same, by the form.
 "use strict";
 
+// The page is at a path that nobody else on this machine knows: who types the short address is led
+// there, by what only this port's pages can read.
+if (page.dataset.at) localStorage.setItem("at", page.dataset.at);
+else if (location.pathname === "/" && localStorage.getItem("at")) {
+  location.replace(`${localStorage.getItem("at")}/`);
+}
+
 const form = document.querySelector("#up");
 
 if (form) {
