@@ -15,7 +15,7 @@ from markupsafe import Markup
 from config.sizes import size
 from desktop.keeping.credentials import Pairing
 from desktop.page.texts import Texts
-from desktop.page.words import WAKING_AFTER_SECONDS, Said, said_of
+from desktop.page.words import Said, said_of, why_it_waits
 from desktop.queue.records import Record
 from desktop.services import Services
 
@@ -103,12 +103,7 @@ def page_of(services: Services, texts: Texts) -> Page:
         for record in shown
         if (live := services.sender.live(record.id)) is not None and live.wait is not None
     ]
-    asleep = [
-        mono - live.since
-        for live in lives
-        if (live.stage == "asking" and mono - live.since > WAKING_AFTER_SECONDS)
-        or (live.wait is not None and live.wait.why == "asleep")
-    ]
+    asleep = [mono - live.since for live in lives if why_it_waits(live, mono) == "asleep"]
     by_sign = [file.said.sign for file in files]
     busy = by_sign.count("busy")
     without_consent = {slug: names.get(slug, slug) for slug, why in waits if why == "consent"}

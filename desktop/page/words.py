@@ -13,6 +13,7 @@ from config.sizes import size
 from desktop.page.texts import Texts
 from desktop.queue.records import Record
 from desktop.sending.sender import Live
+from desktop.sending.waits import Why
 
 _REFUSED: Final = {
     "no_pdf": (
@@ -178,16 +179,18 @@ def said_of(
                 "remove this one."
             )
             return Said("warn", texts.tr("Its name and department cannot be read any more"), more)
-    if live is None:
+    why = why_it_waits(live, mono) if live is not None else None
+    left = live.wait.until - mono if live is not None and live.wait is not None else 0.0
+    if live is None or (why == "offline" and left <= 0):  # its turn has come, and others go
         more = texts.tr("The file is stored here, and is uploaded by itself.")
         return Said("wait", texts.tr("In the queue"), more)
-    if live.wait is not None:
-        sign, word, more_of = _WAITS[live.wait.why]
-        if live.wait.why == "offline":
+    if why is not None:
+        sign, word, more_of = _WAITS[why]
+        if why == "offline":
             more = texts.plural(
                 "The file is stored here, and goes on in {number} second.",
                 "The file is stored here, and goes on in {number} seconds.",
-                max(math.ceil(live.wait.until - mono), 1),
+                math.ceil(left),
             )
             return Said(sign, texts.tr(word), more)
         return Said(
@@ -200,12 +203,17 @@ def said_of(
         more = texts.tr("What has arrived is compared with the file.")
         return Said("busy", texts.tr("Checking"), more)
     if live.stage in ("asking", "beginning"):
-        if live.stage == "asking" and mono - live.since > WAKING_AFTER_SECONDS:
-            _, word, more_of = _WAITS["asleep"]
-            return Said("wait", texts.tr(word), texts.tr(more_of))
         return Said("busy", texts.tr("Beginning"), Markup(""))
     share = int(100 * live.sent / live.size) if live.size else 0
     return Said("busy", texts.tr("Uploading, {share} %", share=share), _left(live, texts, mono))
+
+
+def why_it_waits(live: Live, mono: float) -> Why | None:
+    """As far as is known by now: whoever has not answered for so long is not waking any more."""
+    why, seconds = live.wait.why if live.wait is not None else None, mono - live.since
+    if live.stage == "asking" and seconds > _WAKING_AFTER_SECONDS:
+        why = "asleep"
+    return "cloud" if why == "asleep" and seconds > _WAKING_SECONDS else why
 
 
 def _left(live: Live, texts: Texts, mono: float) -> Markup:
@@ -238,5 +246,7 @@ def _left(live: Live, texts: Texts, mono: float) -> Markup:
 
 STILL_AFTER_SECONDS: Final = 5.0
 """So long no byte may go before that is said, and no longer how fast it goes on the whole."""
-WAKING_AFTER_SECONDS: Final = 3.0
+_WAKING_AFTER_SECONDS: Final = 3.0
 """So long an answer may take before it is said that the cloud wakes."""
+_WAKING_SECONDS: Final = 300.0
+"""So long that is said: it takes a minute, as a rule."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -18,9 +19,11 @@ from desktop.sending.waits import Wait, wait_for
 from drive import DriveFile
 from drive.uploading.progress import Progress
 from drive.uploading.stopping import StopSignal, UploadCancelled, UploadInterrupted
-from security.errors import CustodyError
+from security.errors import CustodyError, TransientFault
 
 _THREADS: Final = 2
+_STUCK_SECONDS: Final = 60.0
+_LEAST: Final = 64 * 1024
 _LONGEST_SLEEP: Final = 3600.0
 _log = structlog.get_logger()
 
@@ -40,6 +43,8 @@ class Live:
     content: QueuedContent | None = None
     seen: tuple[int, float] = (-1, 0.0)
     """How much was sent when somebody looked, and since when it is so much."""
+    moved: tuple[int, float] = (-_LEAST, 0.0)
+    """How much was sent when it last went on by as much as it has to, and when that was."""
 
     @property
     def sent(self) -> int:
@@ -71,6 +76,17 @@ class Live:
             self.seen = sent, now
         return now - self.seen[1]
 
+    def stands_for(self, now: float) -> float:
+        """For how many seconds it has hardly moved since the cloud answered, as far as anybody has
+        looked.
+
+        Args:
+            now: as `speed`.
+        """
+        if self.content is None or abs(self.sent - self.moved[0]) >= _LEAST:
+            self.moved = self.sent, now
+        return now - self.moved[1]
+
     @property
     def stage(self) -> Literal["asking", "beginning", "sending", "checking", "waiting"]:
         """What it is at."""
@@ -90,6 +106,8 @@ class Sender:
         self._route = route
         self.arrived: Callable[[str], object] = lambda department: None
         """Told the department of each file that is in Drive now; set before the start."""
+        self.patience = _STUCK_SECONDS
+        """So long a file may hardly move before others' turn comes."""
         self._live: dict[str, Live] = {}
         self._wanted = threading.Condition()
         self._ends = False
@@ -119,6 +137,15 @@ class Sender:
         """How a file goes; None: its turn has not come yet."""
         return self._live.get(id)
 
+    def look(self) -> None:
+        """End the turn of what hardly moves, such as bytes that somebody takes one by one: others
+        can pass it. It goes on from where it is. Called every now and then."""
+        with self._wanted:
+            for id in self._busy:
+                live = self._live.get(id)
+                if live is not None and live.stands_for(time.monotonic()) > self.patience:
+                    live.stop.interrupt()
+
     def wake(self, id: str = "") -> None:
         """Something has changed: this file, or all, need wait no longer."""
         with self._wanted:
@@ -135,7 +162,9 @@ class Sender:
             record = shelf.find(id)
             shelf.leaves(id)
             if id in self._busy:
-                self._live[id].stop.set()
+                if (live := self._live.get(id)) is not None:
+                    live.stop.interrupted = False  # by `look`: now it is somebody
+                    live.stop.set()
                 return
             if record is None:
                 return
@@ -153,17 +182,20 @@ class Sender:
 
     def _run(self) -> None:
         while (record := self._next()) is not None:
+            live = self._live[record.id]
             try:
-                self._one(record, self._live[record.id])
+                self._one(record, live)
             except Exception:
                 _log.exception("upload_failed", result="failed")
-                live = self._live.get(record.id)
-                if live is not None:
-                    live.wait = Wait("here", time.monotonic() + 60)
+                live.wait = Wait("here", time.monotonic() + 60)
             finally:
                 with self._wanted:
                     self._busy.discard(record.id)
                     self._wanted.notify()
+            left = self._route.shelf.find(record.id)
+            if live.stop.cancelled and left is not None and left.state == "queued":
+                with suppress(OSError):  # it had ended for now, and did not hear of that
+                    self.cancel(record.id)
 
     def _next(self) -> Record | None:
         with self._wanted:
@@ -201,6 +233,8 @@ class Sender:
                 record, pairing, live.progress, live.stop, lambda its: setattr(live, "content", its)
             )
         except UploadInterrupted:
+            if not self._ends:
+                self._waits(live, TransientFault("it hardly moves", code="timeout"), pairing)
             return
         except UploadCancelled as cancelled:
             if cancelled.arrived is not None:  # it was faster, and is in Drive
@@ -255,9 +289,12 @@ class Sender:
         if live.progress.is_moving:
             live.attempts = 0
         live.attempts += 1
+        now = time.monotonic()
+        if live.content is not None:
+            live.since = now  # the cloud has answered until then
         if fault.code in ("invalid_grant", "consent_required"):
             self._route.credentials.forget_token(pairing.department)
-        live.wait = wait_for(fault, live.attempts, time.monotonic())
+        live.wait = wait_for(fault, live.attempts, now)
         _log.warning("upload_waiting", result=fault.code, attempt=live.attempts)
 
 

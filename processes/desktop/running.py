@@ -134,6 +134,7 @@ async def run(
                         with suppress(OSError):  # it is tried again
                             await asyncio.to_thread(services.shelf.forget_old)
                     entering.look()
+                    services.sender.look()
                     if is_told_to_end(folder):
                         break
                     with suppress(TimeoutError):

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from desktop.keeping.system import this_system
 from desktop.page.texts import Texts
 from desktop.page.words import said_of
+from desktop.queue.shelf import Shelf
 from desktop.sending.cloud import Cloud
-from desktop.sending.sender import Live
+from desktop.sending.route import Route
+from desktop.sending.sender import Live, Sender
 from desktop.sending.sources import QueuedContent
-from desktop.sending.waits import wait_for
+from desktop.sending.waits import Wait, wait_for
+from drive.api import DriveApi
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.server import Sandbox
 from security.errors import TransientFault
+from security.google.network import DIRECT
 from tests.desktop.demo import File
 from tests.desktop.kit import FORM, RunningDesktop, paired_desktop, pdf, running_desktop
 from tests.desktop.test_hostile import FILE_ID, PAIRED, cloud_that_says
-from tests.desktop.test_keeping import PAIRING, manager
+from tests.desktop.test_keeping import PAIRING, add, manager
 from tests.journeys import out_of_place, until, until_struck
 from tests.pages.clock import NOW
 from tests.security.kit import AMY
@@ -103,6 +108,31 @@ def moves(desk: RunningDesktop, id: str) -> bool:
     """Whether Drive has some of it, and not all."""
     live = desk.services.sender.live(id)
     return live is not None and live.stage == "sending" and live.sent > 0
+
+
+async def test_what_is_cancelled_twice_is_cancelled(tmp_path: Path) -> None:
+    """Somebody presses again while nobody answers whether it has arrived."""
+    asked, answers = asyncio.Event(), asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await answers.wait()
+        writer.close()
+
+    kept = manager(tmp_path)
+    shelf = Shelf(tmp_path / "queue", this_system(), kept.keyring)
+    record = add(shelf)
+    shelf.change(record.id, file_id=FILE_ID)  # it was begun at an earlier start
+    sender = Sender(Route(shelf, kept, DIRECT, NOWHERE, lambda at: DriveApi(at, DIRECT)))
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        kept.keep(PAIRING.model_copy(update={"cloud": address}))
+        first = asyncio.create_task(asyncio.to_thread(sender.cancel, record.id))
+        await asked.wait()
+        await asyncio.to_thread(sender.cancel, record.id)
+        answers.set()
+        await first
+    assert shelf.all() == []
 
 
 @pytest.mark.one_way
@@ -195,6 +225,30 @@ def test_an_upload_that_stands_still_is_not_said_to_end_soon() -> None:
     assert more(15.0, 0.5).endswith("14 seconds to go")
     assert more(16.0, 0.5) == "Nothing has moved for 5 seconds; it goes on by itself."
     assert more(17.0, 0.8) == "5 MiB a second, 4 seconds to go"
+
+
+@pytest.mark.parametrize("wait", [None, Wait("asleep", 0.0)], ids=["asking", "waiting"])
+def test_a_cloud_that_never_answers_is_not_said_to_wake_for_ever(wait: Wait | None) -> None:
+    """It may drip, or somebody else may answer in its place: an administrator has to know."""
+    record = File("甲.pdf", 1).record
+    live = Live(record.size, 0.0, wait=wait)
+
+    def word(seconds: float) -> str:
+        return str(said_of(record, live, "淡海", Texts("en"), NOW, seconds).word)
+
+    assert word(4.0) == word(299.0) == "Waiting for the cloud to wake"
+    assert word(301.0) == "Waiting for the cloud"
+
+
+def test_whose_turn_has_come_is_not_said_to_go_on_soon() -> None:
+    """While others go."""
+    record = File("甲.pdf", 1).record
+    live = Live(record.size, 0.0, wait=Wait("offline", 10.0))
+
+    def word(seconds: float) -> str:
+        return str(said_of(record, live, "淡海", Texts("en"), NOW, seconds).word)
+
+    assert (word(9.0), word(11.0)) == ("No connection", "In the queue")
 
 
 async def test_whoever_answers_late_is_asleep_and_is_asked_again() -> None:

@@ -163,6 +163,25 @@ async def test_a_full_drive_is_said(
 
 
 @pytest.mark.one_way
+@pytest.mark.one_way
+async def test_others_pass_what_hardly_moves(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """Two files that nobody takes the bytes of have both senders, but not for long."""
+    await web.authorise(google, AMY)
+    async with paired_desktop(web, tmp_path / "desk") as desk:
+        desk.services.sender.patience = 0.5
+        await google.rate("google.upload.chunk", 10_000_000)  # then the system holds little
+        await google.fault("google.upload.chunk", "hang", count=2)
+        await desk.add(("甲.pdf", pdf(2_000_000, 1)), ("乙.pdf", pdf(2_000_000, 2)))
+        await until_struck(google, "google.upload.chunk", 2)
+        await desk.add(("丙.pdf", pdf(2_000_000, 3)))
+        found = await desk.until("done", "done", "done", seconds=25)  # and no time-out of 30 s
+    assert [one.name for one in found] == ["甲.pdf", "乙.pdf", "丙.pdf"]
+    assert min(found, key=lambda one: one.ended_at).name == "丙.pdf"
+    assert len(await files(google)) == 3
+
+
 async def test_a_cloud_that_sleeps_is_waited_for(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
 ) -> None:
