@@ -143,21 +143,27 @@ class Shelf:
             self.drop_content(id)
             self._system.sync_folder(self._folder)
 
-    def forget_old(self) -> None:
+    def forget_old(self, told: float | None = None) -> None:
         """Leave out what ended over 90 days ago; what was not sent, after a day.
+
+        Args:
+            told: what time it is elsewhere. By this machine's clock alone nothing is forgotten:
+                it may be far ahead once, and right again.
 
         Raises:
             OSError: not all of it can be removed now.
         """
+        now = self.now()
         for record in self.all():
-            age = self.now() - (record.ended_at or record.added_at)
+            ended = record.ended_at or record.added_at
             if record.state in ("queued", "lost"):
                 continue
             if not record.is_open:
                 self.drop_content(record.id)
-            if age > (HISTORY_DAYS if record.state == "done" else 1) * _DAY:
+            kept = (HISTORY_DAYS if record.state == "done" else 1) * _DAY
+            if told is not None and min(now, told) - ended > kept:
                 self.remove(record.id)
-            elif record.state == "same" and age > _ANEW_SECONDS:
+            elif record.state == "same" and now - ended > _ANEW_SECONDS:
                 self.drop_content(record.id)
 
     def _write(self, record: Record) -> None:

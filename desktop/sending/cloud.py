@@ -6,8 +6,10 @@ import hashlib
 import json
 import platform
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -87,6 +89,8 @@ class Cloud:
     stop: StopSignal = field(default_factory=StopSignal)
     patience: float = WAKING_SECONDS
     """Seconds that it has for an answer, and its beginning as well."""
+    clock: float | None = None
+    """The time by its last answer, in Unix seconds; None: it has told none."""
 
     def pair(self, code: str) -> Pairing:
         """What a pairing code becomes, once.
@@ -185,6 +189,8 @@ class Cloud:
             raise
         finally:
             http.close()
+        with suppress(ValueError, OverflowError):
+            self.clock = parsedate_to_datetime(str(head.get("date", ""))).timestamp()
         told = answers.json_object(content)
         if head.status in (200, 201) and told is not None:
             return told

@@ -34,11 +34,16 @@ class Standings:
         self._changed = changed
         self._known: dict[str, str] = {}
         self._asked = 0.0
+        self._clock: float | None = None  # the cloud's, when the monotonic one was at nought
         self._lock = threading.Lock()
 
     def of(self, department: str) -> str:
         """The cloud's word, such as `fine`; "": nothing is known."""
         return self._known.get(department, "")
+
+    def time(self) -> float | None:
+        """What time it is by the clouds, in Unix seconds; None: none has said."""
+        return None if self._clock is None else self._clock + time.monotonic()
 
     def note(self, department: str, standing: str) -> None:
         """It has been told otherwise."""
@@ -66,11 +71,15 @@ class Standings:
             self._ask(pairing)
 
     def _ask(self, pairing: Pairing) -> None:
+        cloud = Cloud(pairing.cloud, self._network)
         try:
-            name, standing = Cloud(pairing.cloud, self._network).status(pairing)
+            name, standing = cloud.status(pairing)
         except CustodyError:
             self._known.pop(pairing.department, None)
             return
+        finally:
+            if cloud.clock is not None:
+                self._clock = cloud.clock - time.monotonic()
         self.note(pairing.department, standing)
         if name and name != pairing.name:
             with suppress(OSError):  # a full disk: it is told again

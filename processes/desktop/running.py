@@ -53,6 +53,8 @@ _QUEUE: Final = "queue"
 _LOOKS_EVERY_SECONDS: Final = 1
 _CLEARED_EVERY: Final = 600
 """Looks."""
+_FIRST_CLEARED: Final = 60
+"""Look: a cloud that was asleep has answered by then."""
 _WAYS_IN_LOOKS: Final = 6
 
 
@@ -130,9 +132,10 @@ async def run(
                 started(Started(services, entering, taken))
                 services.standing.look()
                 for look in count():
-                    if look % _CLEARED_EVERY == 0:
+                    if look % _CLEARED_EVERY == _FIRST_CLEARED:
+                        told = services.standing.time()
                         with suppress(OSError):  # it is tried again
-                            await asyncio.to_thread(services.shelf.forget_old)
+                            await asyncio.to_thread(services.shelf.forget_old, told)
                     entering.look()
                     services.sender.look()
                     if is_told_to_end(folder):

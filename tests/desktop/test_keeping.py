@@ -238,11 +238,29 @@ def test_history_is_kept_for_ninety_days(tmp_path: Path) -> None:
     shelf.change(record.id, state="done", ended_at=now)
     assert not shelf.content(record.id).exists()
     now += 90 * 86_400
-    shelf.forget_old()
+    shelf.forget_old(told=now)
     assert shelf.find(record.id) is not None
     now += 1
-    shelf.forget_old()
+    shelf.forget_old(told=now)
     assert list((tmp_path / "queue").iterdir()) == []
+
+
+@pytest.mark.parametrize("state", ["done", "refused", "same"])
+def test_a_clock_that_is_far_ahead_once_forgets_nothing(tmp_path: Path, state: str) -> None:
+    """At a start, and later: another's clock has to say the same. Nor does one that is behind."""
+    kept = manager(tmp_path)
+    now = 1_800_000_000.0
+    shelf = Shelf(tmp_path / "queue", this_system(), kept.keyring, now=lambda: now)
+    record = add(shelf)
+    shelf.change(record.id, state=state, because="empty", ended_at=now)
+    true = now + 60
+    now += 1000 * 86_400
+    again = Shelf(tmp_path / "queue", this_system(), kept.keyring, now=lambda: now)
+    for told in (None, true):
+        again.forget_old(told)
+    now = 0.0
+    again.forget_old(true + 1000 * 86_400)
+    assert again.find(record.id) is not None
 
 
 def test_what_a_crash_has_left_goes_at_the_next_start(tmp_path: Path) -> None:

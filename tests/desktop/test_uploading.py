@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ async def test_dropped_files_are_in_the_departments_drive(
         assert (await desk.add(*contents.items())).status_code == 303
         records = await desk.until("done", "done", "done")
         page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
+        told = desk.services.standing.time()
         [pairing] = desk.services.credentials.pairings
         [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
         used = await asyncio.to_thread(web.services.desk.use.of, [client.name])
@@ -42,6 +44,7 @@ async def test_dropped_files_are_in_the_departments_drive(
             refused = await computer.post("/api/google/get-access-token?department=tanhae", json={})
     assert (refused.status_code, refused.json()["code"]) == (403, "token_not_allowed")
     assert len(used[client.name].machines) == 1  # by which a copied key is told from this one
+    assert told == pytest.approx(time.time(), abs=60)  # the cloud's clock
     assert pairing.token is None
     assert pairing.name == "淡海"
     found = {file["name"]: await google.file_bytes(file["id"]) for file in await files(google)}
