@@ -30,8 +30,8 @@ def address(demo: Demo) -> Iterator[str]:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    with person(browser, "pages/console", locale="en-GB") as found:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    with person(browser, f"pages/{request.node.name}", locale="en-GB") as found:
         yield found
 
 

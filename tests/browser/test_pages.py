@@ -82,6 +82,7 @@ def look_at(page: Page, name: str, *, contrast: bool = True) -> None:
 
 def walk(
     browser: Browser,
+    folder: str,
     address: str,
     pages: tuple[str, ...],
     language: str,
@@ -90,11 +91,14 @@ def walk(
     *,
     contrast: bool = True,
 ) -> None:
-    """Look at pages in one language, at one width, in one theme."""
-    folder = f"pages/{language}-{width}-{theme}"
+    """Look at pages in one language, at one width, in one theme.
+
+    Args:
+        folder: for the pictures; no other test's.
+    """
     size: ViewportSize = {"width": width, "height": 800}
     is_dark = theme == "dark"
-    with person(browser, folder, viewport=size, dark=is_dark, locale=language) as visit:
+    with person(browser, f"pages/{folder}", viewport=size, dark=is_dark, locale=language) as visit:
         page = visit.chat
         for path in pages:
             page.goto(address + path)
@@ -113,10 +117,16 @@ def walk(
     ],
 )
 def test_pages_fit_and_can_be_used_by_everybody(
-    browser: Browser, address: str, pages: tuple[str, ...], language: str, width: int, theme: str
+    browser: Browser,
+    request: pytest.FixtureRequest,
+    address: str,
+    pages: tuple[str, ...],
+    language: str,
+    width: int,
+    theme: str,
 ) -> None:
     """A few of them, which have most of what there is."""
-    walk(browser, address, pages, language, width, theme)
+    walk(browser, request.node.name, address, pages, language, width, theme)
 
 
 EVERY = pytest.mark.parametrize(
@@ -141,7 +151,13 @@ EVERY = pytest.mark.parametrize(
     ],
 )
 def test_every_state_fits_and_can_be_used_by_everybody(
-    browser: Browser, address: str, pages: tuple[str, ...], language: str, width: int, theme: str
+    browser: Browser,
+    request: pytest.FixtureRequest,
+    address: str,
+    pages: tuple[str, ...],
+    language: str,
+    width: int,
+    theme: str,
 ) -> None:
     """Nothing scrolls sideways, nothing is too small to be hit, and axe finds nothing.
 
@@ -149,17 +165,17 @@ def test_every_state_fits_and_can_be_used_by_everybody(
     in each language.
     """
     contrast = language == "zh-TW"
-    walk(browser, address, pages, language, width, theme, contrast=contrast)
+    walk(browser, request.node.name, address, pages, language, width, theme, contrast=contrast)
 
 
 @IN_REST
 @EVERY
-def test_pages_hold_at_320_pixels(browser: Browser, address: str, pages: tuple[str, ...]) -> None:
+def test_pages_hold_at_320_pixels(visit: Visit, address: str, pages: tuple[str, ...]) -> None:
     """WCAG 1.4.10: of a wide window enlarged four times that is left."""
-    with person(browser, "pages/narrow", viewport={"width": 320, "height": 640}) as visit:
-        for path in pages:
-            visit.chat.goto(address + path)
-            look_at(visit.chat, path, contrast=False)
+    visit.chat.set_viewport_size({"width": 320, "height": 640})
+    for path in pages:
+        visit.chat.goto(address + path)
+        look_at(visit.chat, path, contrast=False)
 
 
 def shown(demo: Demo, card: Card) -> None:
