@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Error, FilePayload, Page, async_playwright, expect
 
 from sandbox.clients.google_controls import GoogleControls
@@ -26,6 +27,7 @@ OPTIONS = [
     "--no-first-run",
 ]
 ALICE = 500000001
+THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 # One browser, and so one event loop, for all tests of this file: starting it costs most.
 pytestmark = [
@@ -102,6 +104,29 @@ async def test_start_write_and_watch_an_edit(kit: Kit, page: Page) -> None:
     await expect(page.locator(".from-bot .text")).to_have_text("done")
     await kit.call("deleteMessage", **place)
     await expect(page.locator(".from-bot")).to_have_count(0)
+
+
+@pytest.mark.one_way
+async def test_the_chat_can_be_used_by_everybody(kit: Kit, page: Page) -> None:
+    """axe finds nothing: before START, in a conversation, beside the list of people; by day and by
+    night."""
+
+    async def look(where: str) -> None:
+        for theme in THEMES:
+            await page.emulate_media(color_scheme=theme)
+            found = await Axe().run(page, options={"resultTypes": ["violations"]})
+            assert found.violations_count == 0, f"{where}, {theme}: {found.generate_report()}"
+
+    await page.goto(kit.url)
+    await expect(page.locator("#intro")).to_be_visible()
+    await look("start")
+    await page.get_by_role("button", name="START", exact=True).click()
+    address = {"text": "Open", "url": "https://example.com/"}
+    text = "See /help or https://example.com/"
+    await bot_says(kit, text, reply_markup={"inline_keyboard": [[address]]})
+    await expect(page.locator(".key")).to_be_visible()
+    await page.set_viewport_size({"width": 1100, "height": 844})
+    await look("conversation")
 
 
 async def test_in_a_group_one_speaks_as_one_member_or_another(kit: Kit, page: Page) -> None:

@@ -50,7 +50,7 @@ function drawIntro() {
   if (!shown) return;
   const meant = `Everybody reads along. The bot answers whoever writes @${state.bot.username}.`;
   const hint = state.group ? meant : state.description || (state.me.started ? "No messages here yet." : "Press START to begin, as you would in Telegram.");
-  byId("intro").replaceChildren(el("h3", {}, "What can this bot do?"), el("p", {}, hint));
+  byId("intro").replaceChildren(el("h2", {}, "What can this bot do?"), el("p", {}, hint));
 }
 
 function took(event) {
@@ -147,7 +147,9 @@ async function begin() {
   setUpPeople(become, toggleGroup);
   setUpComposer();
   setUpAttach();
-  void attempt(async () => (byId("departments-link").hidden = !(await api.servesDepartments())));
+  void attempt(async () => {
+    byId("departments-link").hidden = byId("sheets-link").hidden = !(await api.servesDepartments());
+  });
   void attempt(async () => (byId("desktop-link").hidden = !(await api.hasDesktop())));
   state.startCode = new URLSearchParams(location.search).get("start");
   await refreshPeople();

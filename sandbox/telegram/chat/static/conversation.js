@@ -85,7 +85,7 @@ function append(item, previous) {
   const { message } = item;
   const label = day(message.date);
   const newDay = !previous || day(previous.message.date) !== label;
-  if (newDay) list.append(el("li", { class: "day", role: "presentation" }, label));
+  if (newDay) list.append(el("li", { class: "day" }, label));
   const shown = bubble(item, actions);
   if (!newDay && nameOf(previous.message) === nameOf(message)) shown.classList.add("follows");
   list.append(shown);
