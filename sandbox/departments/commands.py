@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import shutil
 import signal
-from asyncio.subprocess import PIPE, Process
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _COMMAND_SECONDS: Final = 60
 _NAME: Final = "drivekeeper"
+_PR_SET_PDEATHSIG: Final = 1
+_PRCTL: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+"""Found here: between fork and exec nothing can be looked up any more."""
 
 
 class CommandFailed(Exception):
     """A command has refused, in its own words."""
+
+
+def _ends_with_us() -> None:
+    """In a process that has just been forked: it is told to end when this one is killed.
+
+    Nobody is left then who could end it: it would go on, and keep its port, as it does still where
+    there is no Linux.
+    """
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -28,10 +43,20 @@ class Command:
     line: Sequence[str]
     environment: Mapping[str, str]
 
-    async def start(self) -> Process:
-        """A process whose end is ours to bring about: Ctrl-C reaches this process alone."""
+    async def start(self, log: IO[bytes] | None = None) -> Process:
+        """A process whose end is ours to bring about: Ctrl-C reaches this process alone.
+
+        Args:
+            log: takes what it writes, instead of where we write.
+        """
         return await asyncio.create_subprocess_exec(
-            *self.line, env=self.environment, start_new_session=True
+            *self.line,
+            env=self.environment,
+            stdin=None if log is None else DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_ends_with_us,
         )
 
     async def output(self, *accepted: int) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from html import unescape
@@ -178,14 +178,7 @@ class Desk:
 
 async def _started(command: Command, log: Path) -> Process:
     with log.open("ab") as sink:
-        return await asyncio.create_subprocess_exec(
-            *command.line,
-            env=command.environment,
-            stdin=DEVNULL,
-            stdout=sink,  # on a terminal it prints a way in, which serves once
-            stderr=sink,
-            start_new_session=True,
-        )
+        return await command.start(sink)  # on a terminal it prints a way in, which serves once
 
 
 def _origin(link: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import sys
 from datetime import time
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from sandbox.departments.commands import Command, CommandFailed, Product, run_together
 from sandbox.departments.spreadsheets import note
 from sandbox.server import Sandbox, SandboxConfig
-from tests.browser.kit import make_run
+from tests.browser.kit import ROOT, make_run
 
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
 WAITS = "import time; time.sleep(60)"
@@ -39,6 +40,25 @@ async def test_whoever_is_stopped_before_it_listens_has_not_failed() -> None:
     stop.set()
     async with asyncio.timeout(30):
         assert await run_together([command(WAITS)] * 2, stop) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody tells a process")
+async def test_what_runs_beside_it_ends_where_it_is_killed() -> None:
+    """Its end is seen by what both hold open."""
+    kills = (
+        "import asyncio, os, signal, sys\n"
+        "from sandbox.departments.commands import Command\n"
+        "async def run():\n"
+        f"    await Command([sys.executable, '-c', {WAITS!r}], dict(os.environ)).start()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "asyncio.run(run())\n"
+    )
+    async with asyncio.timeout(30):
+        killed = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", kills, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        )
+        assert (await killed.communicate())[0] == b""
+    assert killed.returncode == -signal.SIGKILL
 
 
 async def test_what_a_command_complains_of_is_told() -> None:
