@@ -63,6 +63,11 @@ class Texts:
         return self.language.replace("_", "-")
 
     @property
+    def gap(self) -> str:
+        """Between two sentences: full-width punctuation has it in itself."""
+        return " " if self.language == "en" else ""
+
+    @property
     def zone(self) -> str:
         """The zone's name, such as Asia/Taipei."""
         return str(self._zone)

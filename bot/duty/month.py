@@ -14,6 +14,8 @@ from sheets.timing import Shift, Sums, sums_of
 
 _COLUMN: Final = 4
 """Full-width characters."""
+_LINE: Final = 17
+"""As many fit into a line on a narrow phone: two days that need more have a line each."""
 
 
 def month_view(
@@ -108,7 +110,8 @@ def _rows(cells: list[tuple[date, str]], t: Texts) -> list[str]:
     for at in range(0, len(cells), 2):
         texts = [days.short_day_of(day, t) + said for day, said in cells[at : at + 2]]
         space = "　" * max(_COLUMN - _width(cells[at][1]), 1)
-        rows.append(space.join(texts))
+        both = space.join(texts)
+        rows += [both] if _width(both) <= _LINE else texts
     return rows
 
 

@@ -62,6 +62,7 @@ def test_pages_are_whole_and_in_their_language(language: str) -> None:
             for reference in ("for", "aria-labelledby", "aria-describedby"):
                 assert set(element.attributes.get(reference, "").split()) <= set(ids), name
         assert "{" not in re.sub(r'="[^"]*"', "", text), name
+        assert page.stray_gaps == [], name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
@@ -49,6 +50,12 @@ class Html(HTMLParser):
         self.feed(page)
         self.close()
         assert [element.tag for element in self._open] == []
+
+    @property
+    def stray_gaps(self) -> list[str]:
+        """Blanks behind full-width punctuation, which has its own; facts are joined by " · "."""
+        (whole,) = self.all("html")
+        return re.findall("[。！？：，；] (?!·).*", whole.text)
 
     def all(self, tag: str) -> list[Element]:
         return [element for element in self.elements if element.tag == tag]

@@ -70,6 +70,7 @@ def test_pages_are_whole_and_in_their_language(language: str) -> None:
             if element.tag == "use":
                 assert element.attributes["href"].removeprefix("#") in ids
         assert "{" not in re.sub(r'="[^"]*"', "", page.source), name
+        assert page.stray_gaps == [], name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

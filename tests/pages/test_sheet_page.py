@@ -83,6 +83,7 @@ def test_pages_are_whole_strict_and_in_their_language(language: str) -> None:
             is_change = form.attributes["method"] == "post"
             assert is_change is ("csrf" in fields), name
         assert len([one for one in page.elements if "primary" in one.classes]) <= 1, name
+        assert page.stray_gaps == [], name
 
 
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])

@@ -247,6 +247,17 @@ def test_a_month(t: Texts, said: str) -> None:
     assert text.startswith(said)
 
 
+def test_two_days_that_fit_into_no_line_have_one_each() -> None:
+    """Else a phone breaks the line between a day and what is on it."""
+    found = {1: "0905G", 2: "1425G", 3: "1425G(+2)", 4: "R/0905G", 5: "R(國)/1425G(+2)", 6: "0905G"}
+    one = titled({"2026-12": found}, looked=0.0)
+    text = months.month_view(one.own, one.own.parts["2026-12"], Month(2026, 12), HANT)
+    assert text.split("\n")[3:7] == [
+        *("01（二）0905G　02（三）1425G", "03（四）1425G+2　04（五）R/0905G"),
+        *("05（六）R(國)/\u20601425G+2", "06（日）0905G"),
+    ]
+
+
 def test_a_month_never_outgrows_a_message() -> None:
     one = titled({"2026-12": dict.fromkeys(range(1, 32), "站訓" * 40)}, looked=0.0)
     for t in (HANT, EN):
