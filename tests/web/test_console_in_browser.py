@@ -107,3 +107,9 @@ async def test_a_narrow_page_is_even_and_whole(web: RunningWeb, google: GoogleCo
         )
         await someone.picture("api")
         assert hidden == []
+        broken = await page.evaluate(
+            """() => [...document.querySelectorAll("table:has(.says) tbody th")].filter(
+                (one) => one.getBoundingClientRect().width < 96
+            ).map((one) => one.textContent)"""
+        )
+        assert broken == []  # a few letters a line
