@@ -138,9 +138,11 @@ class Watch:
         self.looks = 0
 
     def _look(self) -> None:
-        while not self._ended.wait(self._pause):
+        while True:
             self.peak = max(self.peak, memory(self._pid, self._temporary))
             self.looks += 1
+            if self._ended.wait(self._pause):
+                return
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -47,23 +47,20 @@ class BatchScheduler:
         """Have `batches` begin one when it is their turn."""
         if batches not in self._asking:
             self._asking.append(batches)
-        if self._turns is None:
+        if self._turns is None or self._turns.done():  # done also where the loop ended amid it
             self._turns = asyncio.create_task(self._take_turns())
 
     async def _take_turns(self) -> None:
-        try:
-            while self._asking:
-                if self._gathers_seconds and not self._asking[0].is_full:
-                    await asyncio.sleep(self._gathers_seconds)
-                batches = self._asking.popleft()
-                done = batches.begin()
-                if batches.is_asked:
-                    self._asking.append(batches)
-                if done is not None:
-                    await asyncio.wait((done,), timeout=_PATIENCE_SECONDS)
-                    await asyncio.sleep(0)  # all have their turn who are about to ask as well
-        finally:
-            self._turns = None  # also where the loop ends amid it: the next one begins anew
+        while self._asking:
+            if self._gathers_seconds and not self._asking[0].is_full:
+                await asyncio.sleep(self._gathers_seconds)
+            batches = self._asking.popleft()
+            done = batches.begin()
+            if batches.is_asked:
+                self._asking.append(batches)
+            if done is not None:
+                await asyncio.wait((done,), timeout=_PATIENCE_SECONDS)
+                await asyncio.sleep(0)  # all have their turn who are about to ask as well
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,19 +192,16 @@ async def test_turns_go_on_when_all_who_asked_were_cancelled(threads: Threads) -
     assert spared.batches == [[6]]
 
 
-async def test_turns_begin_anew_where_they_were_cut_off(threads: Threads) -> None:
+@pytest.mark.parametrize("steps", [1, 2], ids=["before they began", "amid"])
+async def test_turns_begin_anew_where_they_were_cut_off(threads: Threads, steps: int) -> None:
     """Whoever waited since is served with whoever asks next."""
-    work = Halves()
-    batches = Batches(BatchScheduler(threads), work)
+    batches = Batches(BatchScheduler(threads, gathers_seconds=0.1), Halves())
     ours = asyncio.all_tasks()
-    hanging = asyncio.create_task(batches.run(0))
-    await asyncio.to_thread(work.begun.wait, 5)
     waiting = asyncio.create_task(batches.run(2))
-    await asyncio.sleep(0)
-    [turns] = asyncio.all_tasks() - ours - {hanging, waiting}
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    [turns] = asyncio.all_tasks() - ours - {waiting}
     turns.cancel()
     await asyncio.wait((turns,))
     async with asyncio.timeout(30):
         assert (await batches.run(4), await waiting) == (2, 1)
-    work.may_end.set()
-    assert await hanging == 0
