@@ -10,6 +10,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 
 from config.languages import known_language
+from config.sizes import in_its_unit, size
 from looks import texts
 from looks.texts import language_of_browser
 
@@ -29,6 +30,12 @@ class Texts(texts.Texts):
         accepted = language_of_browser(request.headers.get("Accept-Language", ""))
         zone = datetime.now().astimezone().tzinfo
         return cls(chosen or kept or accepted, zone or texts.USUAL_ZONE)
+
+    def size(self, count: int) -> str:
+        """`count` bytes: 5.2 MiB. Bytes alone have a name of their own in each language."""
+        if in_its_unit(count)[1] == "bytes":
+            return self.plural("{count} byte", "{count} bytes", count, count=count)
+        return size(count)
 
     def on_day(self, moment: float, now: float) -> Markup:
         """The day alone, by its nearest name: Today, Yesterday, 9 November."""

@@ -12,7 +12,6 @@ from typing import Final
 
 from markupsafe import Markup
 
-from config.sizes import size
 from desktop.keeping.credentials import Pairing
 from desktop.page.texts import Texts
 from desktop.page.words import Said, said_of, why_it_waits
@@ -153,7 +152,7 @@ def _file(
     return File(
         record.id,
         record.name,
-        size(record.size) if record.size else "",
+        texts.size(record.size) if record.size else "",
         department,
         said,
         share,
@@ -216,7 +215,7 @@ def _days(
                 Past(
                     one.id,
                     one.name,
-                    size(one.size),
+                    texts.size(one.size),
                     names.get(one.department, one.department),
                     texts.clock(one.ended_at),
                     one.link,

@@ -9,7 +9,6 @@ from typing import Final
 from markupsafe import Markup
 
 from config.languages import N_
-from config.sizes import size
 from desktop.page.texts import Texts
 from desktop.queue.records import Record
 from desktop.sending.sender import Live
@@ -228,7 +227,7 @@ def _left(live: Live, texts: Texts, mono: float) -> Markup:
     if speed < 1:
         return Markup("")
     seconds = math.ceil((live.size - live.sent) / speed)
-    so_much = size(int(speed))
+    so_much = texts.size(int(speed))
     if seconds < 100:
         return texts.plural(
             "{speed} a second, {number} second to go",

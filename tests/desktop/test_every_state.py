@@ -18,6 +18,7 @@ from playwright.async_api import async_playwright
 from bench.desktop.process import STANDS
 from config.languages import LANGUAGES
 from desktop.gate.entering import Entering
+from desktop.page.texts import Texts
 from desktop.sending.waits import Why
 from tests.browser.conftest import OPTIONS
 from tests.desktop.browsing import enter, look_at
@@ -49,6 +50,12 @@ async def test_every_state_is_whole_and_in_its_language(tmp_path: Path) -> None:
                 for word in words if language != "en" else ():
                     assert CHINESE.search(word), word
                     assert set(ENGLISH.findall(word)) <= {"Drive", "Google"}, word
+
+
+def test_sizes_are_said_in_the_pages_language() -> None:
+    for language, byte in (("en", "5 bytes"), ("zh_Hant", "5 位元組"), ("zh_Hans", "5 字节")):
+        texts = Texts(language)
+        assert [str(texts.size(count)) for count in (5, 1024)] == [byte, "1 KiB"]
 
 
 async def test_a_program_can_read_how_files_stand(tmp_path: Path) -> None:
