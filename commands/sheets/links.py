@@ -49,7 +49,8 @@ def list_links(
     rows = [
         (
             *(one["owner"], one["department"], *(one[name] for name in numbers)),
-            *(on(datetime.fromtimestamp(link.confirmed_at, UTC)), one["changes"], one["calendars"]),
+            on(datetime.fromtimestamp(link.confirmed_at, UTC)),
+            *("yes" if link.changes else "no", one["calendars"]),
         )
         for one, link in zip(found, links, strict=True)
     ]

@@ -44,6 +44,9 @@ SHEETS = (
 FEW = ("/settings/google?state=long", "/settings/google?state=pairing_two", "/sign-in/over")
 FEW_OF_SHEETS = (f"{SHEET}?state=held", f"{SHEET}?state=odd")
 FEW_OF_CONSOLE = ("/console?state=busy", "/console?state=wrong")
+CUT = """() => [...document.querySelectorAll(".month:not(.many) td:not(.u) > bdi")]
+    .filter((one) => one.getClientRects().length > 1).map((one) => one.textContent)"""
+"""Codes of a roster that are on two lines."""
 TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select, summary")]
     .filter((one) => one.type !== "hidden" && one.checkVisibility() && !one.closest(".skip"))
     .map((one) => [one, (one.closest(".tick") ?? one).getBoundingClientRect()])
@@ -336,6 +339,9 @@ def test_a_roster_is_printed_on_one_page(address: str, visit: Visit, state: str)
     made = page.pdf(prefer_css_page_size=True, path=visit.folder / f"{state}.pdf")
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") == 1
     assert re.search(rb"/MediaBox \[0 0 84[12][\d.]* 59[45]", made)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 900, "height": 740})  # narrower yet
+    assert page.evaluate(CUT) == []
 
 
 @IN_REST

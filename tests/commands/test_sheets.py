@@ -224,6 +224,7 @@ async def test_links_are_listed_by_mask_and_ended(sheet: str) -> None:
     assert (await run("sync")).exit_code == 0  # from then on masks are the same each time
     done = await run("links")
     assert (done.exit_code, "2 linked to a roster" in done.stdout) == (0, True)
+    assert not {"True", "False"} & {*done.stdout.split()}  # yes or no
     assert shows_nobody(done)
     first, second = in_json(await run("links", "--json", "--in-full"))["links"]
     assert (first["department"], first["number"], first["calendars"]) == ("anping", "1012", 1)
