@@ -135,7 +135,7 @@ async def plant_documents(stage: Stage, ann: Person, *others: Person) -> None:
 
 async def flood(stage: Stage, ann: Person) -> None:
     """More than is kept of one person's; the first without room is named to them."""
-    await stage.google.fault("telegram.sendMessage", "latency", seconds=1.5, owner=str(ann.id))
+    await stage.google.fault("telegram.sendMessage", "latency", seconds=3, owner=str(ann.id))
     for number in range(12):
         name, caption = stage.world.file_name("txt"), stage.world.new("caption")
         await ann.send_document(b"flood %d" % number, name, caption=caption)

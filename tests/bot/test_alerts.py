@@ -18,7 +18,7 @@ from security.credential import Owner
 from security.encryption import TokenEncryption
 from tests.bot.upkeep import Upkeep, by_hand, logged, said_to, sweep
 from tests.fixtures import StartBot
-from tests.journeys import until
+from tests.journeys import until, until_struck
 from tests.security.kit import new_key
 
 People = Callable[..., Person]
@@ -174,7 +174,7 @@ async def test_an_alert_that_meets_the_stop_is_told_by_the_next_start(
         memory = bot.services.core.state
         memory.incidents.see("invalid_client", datetime.now(UTC).timestamp(), 4)
         telling = asyncio.create_task(alerts.tell_administrators(bot.application.bot, bot.services))
-        await asyncio.sleep(0.3)
+        await until_struck(google, "telegram.sendMessage")
         telling.cancel()
     assert [rule["id"] for rule in await google.faults() if rule["hits"]] == [hanging]
     await google.clear_faults()

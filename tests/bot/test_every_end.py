@@ -194,7 +194,7 @@ async def _overtaken(scene: Scene) -> None:
     """One is on its way, one is being taken in, and three are not yet."""
     await scene.connect()
     await scene.run_one()
-    await scene.google.fault("telegram.sendMessage", "latency", seconds=0.4, count=1)
+    await scene.google.fault("telegram.sendMessage", "latency", seconds=1.5, count=1)
     for number in range(4):
         await scene.ann.send_document(b"x" * (number + 1), f"{number}.bin")
 

@@ -251,7 +251,7 @@ async def test_who_has_overflowed_is_told_from_which_file_on(
     ann = people()
     await ann.start()
     await ann.wait_for("Drivekeeper")
-    await google.fault("telegram.sendMessage", "latency", seconds=1.5)
+    await google.fault("telegram.sendMessage", "latency", seconds=3)
     for number in range(12):
         await ann.send_document(b"x%d" % number, f"{number}.txt")
     told = await ann.wait_for("I have taken nothing", since=0)
@@ -269,7 +269,7 @@ async def test_a_cancel_that_overtakes_files_means_them_too(
     ann = people()
     await connect(ann, google, AMY)
     await google.rate("google.upload.chunk", 1000)
-    await google.fault("telegram.sendMessage", "latency", seconds=1.5)
+    await google.fault("telegram.sendMessage", "latency", seconds=3)
     for number in range(30):
         await ann.send_document(b"x" * 5000, f"{number:02}.bin")
     await ann.send(way)

@@ -219,7 +219,7 @@ async def test_a_cancel_in_a_group_is_said_there_and_what_has_arrived_in_private
     await group.by(ann).send_document(os.urandom(2_000_000), "long.bin", caption=BOT)
     message = await group.wait_for("long.bin is on its way")
     await until_uploading(google)
-    await google.fault("google.upload.cancel", "latency", seconds=0.5)
+    await google.fault("google.upload.cancel", "latency", seconds=2)
     await group.by(ann).tap("Cancel", message)
     await group.wait_for("Cancelling long.bin …")
     ended = await group.wait_for("long.bin was cancelled, nothing of it is in your Drive.")

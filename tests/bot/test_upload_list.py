@@ -49,7 +49,7 @@ async def test_what_runs_waits_and_was_is_listed_and_can_be_cancelled(
     after = await ann.wait_for(lambda m: m.id == listed.id and "⏹ second.bin" in m.text)
     assert "2. 📥 third.bin is in line. Files before it: 1" in after.text
     assert any("second.bin was cancelled" in message.text for message in ann.messages())
-    await google.fault("google.upload.cancel", "latency", seconds=0.7)
+    await google.fault("google.upload.cancel", "latency", seconds=2)
     await ann.tap("Cancel 1", after)
     await ann.wait_for(
         lambda m: m.id == listed.id and "Cancelling long.bin …" in m.text, since=listed.seq

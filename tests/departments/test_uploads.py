@@ -33,6 +33,7 @@ from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, TransientFault
 from security.logging_utils import configure_logging
 from tests.departments.kit import uploads_of
+from tests.journeys import until_struck
 from tests.security.kit import AMY, BEN, MASK, TOWN, World
 from tests.stores import keep
 
@@ -331,9 +332,9 @@ async def test_a_key_that_ends_while_its_upload_begins_leaves_no_session(
     """Nothing was kept yet when it was looked for what to give up."""
     await cloud.begin(key="before", client=OTHER)  # the folder is there
     beside = cloud.process()
-    await cloud.google.fault("google.upload.start", "latency", seconds=1)
+    await cloud.google.fault("google.upload.start", "latency", seconds=3)
     beginning = asyncio.create_task(cloud.begin())
-    await asyncio.sleep(0.3)
+    await until_struck(cloud.google, "google.upload.start")
     stops = cloud.stops(beside)
     stopped = await getattr(stops, how)(CLIENT[:12], "user:1")
     assert stopped is not None

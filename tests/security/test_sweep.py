@@ -19,6 +19,7 @@ from security.credential import Credential, Owner
 from security.maintenance.report import SweepReport
 from security.maintenance.sweep import SweepOptions
 from security.owner_documents import CREDENTIALS
+from tests.journeys import until_struck
 from tests.places import databases
 from tests.security.kit import (
     ANN,
@@ -286,10 +287,10 @@ async def test_one_hanging_owner_holds_up_nobody(world: World) -> None:
 async def test_stopping_lets_what_is_under_way_be_saved(world: World) -> None:
     """And asks for nobody else."""
     await connect_all(world, owners(6), 5)
-    await world.google.fault("google.token.refresh", "latency", seconds=0.5, count=0)
+    await world.google.fault("google.token.refresh", "latency", seconds=2, count=0)
     keeper = Keeper(world, concurrency=2)
     running = asyncio.create_task(keeper.run())
-    await asyncio.sleep(0.3)
+    await until_struck(world.google, "google.token.refresh", 2)
     keeper.sweep.stop()
     report = await running
     assert report.ended_by == "stopped"

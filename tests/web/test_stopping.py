@@ -28,7 +28,7 @@ async def test_a_sweep_that_is_stopped_ends(web: RunningWeb, google: GoogleContr
     assert credential is not None
     soon = store.clock.now() + timedelta(minutes=1)
     store.save_newest(replace(credential, expires_at=soon))
-    await google.fault("google.token.refresh", "latency", seconds=0.5)
+    await google.fault("google.token.refresh", "latency", seconds=2)
     async with asyncio.timeout(30), sweeping(web.custody, web.settings, Metrics()):
         await until_struck(google, "google.token.refresh")
         web.custody.sweep.stop()
