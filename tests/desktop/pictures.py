@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from PIL import Image
 from playwright.async_api import Page, async_playwright
 
 from tests.browser.conftest import OPTIONS
+from tests.desktop.browsing import enter
 from tests.desktop.demo import CLOUD, SCENES, shown
 from tests.documents import ROOT
 from tests.installed import CHROMIUM
@@ -33,18 +35,18 @@ TAKEN: Final = {
     "failed": _FILES,
 }
 """Which scenes, and what of each."""
+LOCALES: Final = {"zh_Hant": "zh-TW", "en": "en-GB", "zh_Hans": "zh-CN"}
 
 
 async def main() -> None:
-    """In 繁體中文, on a light desk."""
+    """On a light desk, in each language."""
     os.environ["TZ"] = "Asia/Taipei"
     time.tzset()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        for name, part in TAKEN.items():
+        for (language, locale), (name, part) in product(LOCALES.items(), TAKEN.items()):
             context = await browser.new_context(
-                locale="zh-TW",
+                locale=locale,
                 color_scheme="light",
                 reduced_motion="reduce",
                 viewport={"width": 800, "height": 600},
@@ -53,22 +55,25 @@ async def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 async with shown(Path(folder) / "desk", SCENES[name]) as entering:
                     page = await context.new_page()
-                    await page.goto(entering.path.as_uri())
-                    await page.get_by_role("button", name="開啟").click()
-                    await _keep(page, name, part)
+                    await enter(page, entering)
+                    await _keep(page, FOLDER / language / f"{name}.webp", part)
             await context.close()
         await browser.close()
     sys.stdout.write(f"{FOLDER.relative_to(ROOT)} is up to date\n")
 
 
-async def _keep(page: Page, name: str, part: str) -> None:
-    if name == "pair":
-        await page.get_by_label("網址").fill(CLOUD)
-        await page.get_by_label("配對碼").fill("KTRW-PHXM")
-        await page.get_by_label("配對碼").blur()
+async def _keep(page: Page, path: Path, part: str) -> None:
+    if path.stem == "pair":
+        await page.locator("#p-url").fill(CLOUD)
+        await page.locator("#p-code").fill("KTRW-PHXM")
+        await page.locator("#p-code").blur()
     await page.wait_for_load_state("load")
     taken = await page.locator(part).first.screenshot(animations="disabled")
-    path = FOLDER / f"{name}.webp"
+    _save(taken, path)
+
+
+def _save(taken: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.open(io.BytesIO(taken)).convert("RGB").save(path, lossless=True, method=6)
     if path.stat().st_size > LARGEST:
         raise SystemExit(f"{path} has {path.stat().st_size} bytes, more than {LARGEST}")

@@ -83,6 +83,12 @@ def test_the_guide_is_the_same_in_its_languages() -> None:
 
 
 def test_the_guides_pictures_are_there_and_small() -> None:
-    shown = set(re.findall(r"images/desktop/(\w+)\.webp", GUIDE))
-    assert shown == set(TAKEN) == {path.stem for path in FOLDER.iterdir()}
-    assert all(path.stat().st_size <= LARGEST for path in FOLDER.iterdir())
+    """Each section has its own, in one order."""
+    for language, section in SECTIONS.items():
+        shown = re.findall(r"\(images/desktop/(\w+)/(\w+)\.webp\)", section)
+        assert {of for of, _ in shown} == {language}
+        there = list((FOLDER / language).iterdir())
+        assert {name for _, name in shown} == set(TAKEN) == {path.stem for path in there}
+        assert all(path.stat().st_size <= LARGEST for path in there)
+    orders = [re.findall(r"desktop/\w+/(\w+)", section) for section in SECTIONS.values()]
+    assert orders[0] == orders[1] == orders[2]
