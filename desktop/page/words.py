@@ -37,7 +37,7 @@ _REFUSED: Final = {
     ),
     "gone": (
         N_("Not uploaded: the file is gone"),
-        N_("Somebody has removed it from this computer's queue. Add it again."),
+        N_("Somebody has removed or changed it in this computer's queue. Add it again."),
     ),
     "unsure": (
         N_("Cancelled, but perhaps in Drive"),

@@ -122,7 +122,13 @@ class Shelf:
             OSError: the disk takes nothing.
         """
         with self._lock:
-            self._write(record)
+            try:
+                self._write(record)
+            except OSError:
+                if record.state != "done":
+                    raise
+                self.drop_content(record.id)  # which makes room, where the disk is full
+                self._write(record)
             if not record.is_open:
                 self.drop_content(record.id)
 

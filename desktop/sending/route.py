@@ -18,7 +18,7 @@ from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
 from desktop.sending.cloud import Cloud, fresh
 from desktop.sending.cloud_drive import CloudDrive, file_of
-from desktop.sending.sources import QueuedContent
+from desktop.sending.sources import QueuedContent, size_of
 from drive import Drive, DriveFile
 from drive.api import DriveApi
 from drive.cache import DriveCache
@@ -36,7 +36,7 @@ _APIS: Final = 8
 
 
 class Gone(CustodyError):
-    """The content is not here any more."""
+    """The content is not here any more, or not what it was."""
 
     default_code = "local_file_unreadable"
 
@@ -76,10 +76,11 @@ class Route:
         path = self.shelf.content(record.id)
 
         def all_goes() -> None:
-            self.shelf.change(record.id, may_be_whole=True)
+            with suppress(OSError):  # a full disk: what has arrived makes room
+                self.shelf.change(record.id, may_be_whole=True)
 
         content = QueuedContent(path, record.size, all_goes)
-        if not path.is_file():
+        if size_of(path) != record.size:
             raise Gone("it is not here any more")
         send = self._by_token if "token" in pairing.may else self._by_session
         return send(record, pairing, content, progress, stop, lambda: reading(content))
@@ -154,6 +155,8 @@ class Route:
         with suppress(CustodyError):  # that the cloud knows it, too, is for its log alone
             told = cloud.state(pairing, record)
             found = replace(found, link=told.link or found.link)
+        if found.md5 != record.md5:  # the cloud has thrown it away by now
+            raise Gone("what was read is another file")
         return found
 
     def _by_token(
@@ -179,7 +182,7 @@ class Route:
             if not file_id:
                 file_id = drive.new_file_id()
                 self.shelf.change(record.id, file_id=file_id)
-            return upload.upload(
+            found = upload.upload(
                 drive,
                 content,
                 Target(file_id, record.name, _MIME, folder),
@@ -189,6 +192,10 @@ class Route:
                 on_new_id=new_id,
                 on_session=new_session,
             )
+            if found.md5 != record.md5:
+                drive.delete(found.id)
+                raise Gone("what was read is another file")
+            return found
 
     def _cloud_drive(
         self, session: SecretStr, cloud: Cloud, pairing: Pairing, record: Record

@@ -62,9 +62,15 @@ class Live:
         """
         if self.content is None:
             return 0.0
-        offset, since = self.content.begun
+        since = self.content.since
         seconds = now - since
-        return max(self.sent - offset, 0) / seconds if since and seconds > 1 else 0.0
+        moved = max(self.sent - self.progress.first, 0)
+        return moved / seconds if since and seconds > 1 else 0.0
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether Drive has more of it than this try began with."""
+        return self.progress.has_begun and self.sent > self.progress.first
 
     def still(self, now: float) -> float:
         """For how many seconds nothing has moved, as far as anybody has looked.
@@ -246,13 +252,30 @@ class Sender:
             else:
                 shelf.remove(record.id)
         except Gone:
-            shelf.change(record.id, state="refused", because="gone", ended_at=shelf.now())
+            if not self._may_be_gone(record.id, live, pairing):
+                return
         except CustodyError as fault:
             self._waits(live, fault, pairing)
             return
         else:
             self._done(record, found)
         self._live.pop(record.id, None)
+
+    def _may_be_gone(self, id: str, live: Live, pairing: Pairing) -> bool:
+        """Whether it is known what became of a file whose content is not here any more."""
+        shelf = self._route.shelf
+        if (record := shelf.find(id)) is None:
+            return True
+        try:
+            found = self._route.give_up(record, pairing) if record.file_id else None
+        except CustodyError as fault:
+            self._waits(live, fault, pairing)
+            return False
+        if found is None:
+            shelf.change(id, state="refused", because="gone", ended_at=shelf.now())
+        else:  # a crash came between
+            self._done(record, found)
+        return True
 
     def _settle(self, record: Record) -> None:
         """A file that nobody wants, and that was begun before: whether it is in Drive."""
@@ -286,7 +309,7 @@ class Sender:
         self.arrived(record.department)
 
     def _waits(self, live: Live, fault: CustodyError, pairing: Pairing) -> None:
-        if live.progress.is_moving:
+        if live.has_moved:
             live.attempts = 0
         live.attempts += 1
         now = time.monotonic()

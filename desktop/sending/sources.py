@@ -15,6 +15,15 @@ from drive.uploading.source import SourceFailed
 _PIECE: Final = 256 * 1024
 
 
+def size_of(path: Path) -> int | None:
+    """Of a file of ours; None: there is none."""
+    try:
+        with os.fdopen(files.open_ours(path), "rb") as opened:
+            return os.fstat(opened.fileno()).st_size
+    except (OSError, NotOurs):
+        return None
+
+
 class QueuedContent:
     """As `Source`."""
 
@@ -31,8 +40,8 @@ class QueuedContent:
         self.seekable = True
         self.at = 0
         """How far it has been read."""
-        self.begun = (0, 0.0)
-        """From where it is read now, and since when by the monotonic clock."""
+        self.since = 0.0
+        """When it was opened, by the monotonic clock; 0.0: it was not."""
 
     def open(self, offset: int = 0) -> Iterator[bytes]:
         """The bytes from there on.
@@ -43,7 +52,7 @@ class QueuedContent:
         try:
             with os.fdopen(files.open_ours(self._path), "rb", buffering=0) as opened:
                 opened.seek(offset)
-                self.at, self.begun = offset, (offset, time.monotonic())
+                self.at, self.since = offset, time.monotonic()
                 while piece := opened.read(_PIECE):
                     if self.at + len(piece) == self.size:
                         self._all_goes()

@@ -18,6 +18,8 @@ class Progress:
         self._lock = threading.Lock()
         self.has_begun = False
         """Whether Drive has been asked to take it."""
+        self.first = 0
+        """How many bytes it had then: of an earlier try."""
 
     @property
     def delivered(self) -> int | None:
@@ -38,6 +40,8 @@ class Progress:
     def confirm(self, count: int) -> None:
         """Drive says that it has so many."""
         with self._lock:
+            if not self.has_begun:
+                self.first = count
             self._seen, self._look, self.has_begun = count, None, True
 
     def follow(self, look: Delivered) -> None:

@@ -86,7 +86,8 @@ class File:
         if self.why is not None:
             live.wait = Wait(self.why, mono + 20)
         if self.sent:
-            live.progress.confirm(int(self.sent * size))
+            for count in (0, int(self.sent * size)):
+                live.progress.confirm(count)
             live.content = cast("QueuedContent", _Read(int(self.sent * size)))
         return live
 
@@ -98,8 +99,8 @@ class _Read:
     at: int
 
     @property
-    def begun(self) -> tuple[int, float]:
-        return 0, time.monotonic() - 8
+    def since(self) -> float:
+        return time.monotonic() - 8
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ def test_an_upload_that_stands_still_is_not_said_to_end_soon() -> None:
     record = File("甲.pdf", 100).record
     live = Live(record.size, 0.0, content=QueuedContent(Path(), record.size))
     assert live.content is not None
-    live.content.begun = (0, 1.0)
+    live.content.since = 1.0
 
     def more(seconds: float, share: float) -> str:
         live.progress.confirm(int(record.size * share))
@@ -221,10 +221,22 @@ def test_an_upload_that_stands_still_is_not_said_to_end_soon() -> None:
 
     said = said_of(record, live, "淡海", Texts("en"), NOW, 11.0)
     assert said.word == "Beginning"  # and no cloud is said to sleep: it has answered
+    live.progress.confirm(0)
     assert more(11.0, 0.5) == "5 MiB a second, 10 seconds to go"
     assert more(15.0, 0.5).endswith("14 seconds to go")
     assert more(16.0, 0.5) == "Nothing has moved for 5 seconds; it goes on by itself."
     assert more(17.0, 0.8) == "5 MiB a second, 4 seconds to go"
+
+
+def test_what_an_earlier_try_has_sent_does_not_make_this_one_fast() -> None:
+    """Nor does it count as moving, where each try ends in the same way."""
+    live = Live(100 * 1024**2, 0.0, content=QueuedContent(Path(), 100 * 1024**2))
+    assert live.content is not None
+    live.content.since = 1.0
+    live.progress.confirm(50 * 1024**2)
+    assert (live.speed(11.0), live.has_moved) == (0.0, False)
+    live.progress.confirm(60 * 1024**2)
+    assert (live.speed(11.0), live.has_moved) == (1024**2, True)
 
 
 @pytest.mark.parametrize("wait", [None, Wait("asleep", 0.0)], ids=["asking", "waiting"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import shutil
 import time
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from config import Settings
+from desktop.keeping.system import this_system
+from desktop.sending.cloud import Cloud
+from processes.desktop.running import services_of
 from sandbox.clients.google_controls import GoogleControls
 from tests.desktop.kit import code_for, paired_desktop, pdf, running_desktop
 from tests.desktop.relay import relay
-from tests.desktop.test_keeping import PAIRING
+from tests.desktop.test_keeping import PAIRING, add
 from tests.journeys import out_of_place, until, until_struck
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, RunningWeb
@@ -166,6 +171,74 @@ async def test_a_full_drive_is_said(
 
 
 @pytest.mark.one_way
+@pytest.mark.parametrize("may", [("upload",), ("upload", "token")], ids=["session", "token"])
+@pytest.mark.parametrize("size", [10_000, 9_000])
+async def test_what_was_changed_in_the_queue_is_not_uploaded(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path, may: tuple[str, ...], size: int
+) -> None:
+    """It is another file than the one that was promised, however it came to be."""
+    endpoint = web.settings.google_api_endpoint
+    async with paired_desktop(
+        web, tmp_path / "desk", may=may, google_api_endpoint=endpoint
+    ) as desk:
+        await desk.add(("甲.pdf", pdf(10_000, 1)))
+        await desk.until_it_says("Waiting for authorisation")
+        [record] = desk.records
+        desk.services.shelf.content(record.id).write_bytes(pdf(size, 2))
+        await web.authorise(google, AMY)
+        desk.services.sender.wake()
+        [record] = await desk.until("refused")
+    assert record.because == "gone"
+    assert [file for file in await files(google) if not file["trashed"]] == []
+
+
+async def test_what_has_arrived_is_not_said_to_be_gone(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """A crash came between its content's end and its record."""
+    await web.authorise(google, AMY)
+    async with paired_desktop(web, tmp_path / "desk") as desk:
+        await desk.add(("甲.pdf", pdf()))
+        [record] = await desk.until("done")
+        desk.services.shelf.change(record.id, state="queued", link="")
+        desk.services.sender.wake()
+        [again] = await desk.until("done")
+    assert again.link == record.link
+
+
+class SmallDisk(type(this_system())):  # type: ignore[misc]
+    """Has no room for another file while it is full and a content is there."""
+
+    is_full = False
+
+    def create(self, path: Path) -> int:
+        """As a system does."""
+        if self.is_full and list(path.parent.glob("*.pdf")):
+            raise OSError(errno.ENOSPC, "no room")
+        return int(super().create(path))
+
+
+@pytest.mark.one_way
+async def test_what_was_begun_arrives_though_the_disk_is_full(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """And so there is room again."""
+    await web.authorise(google, AMY)
+    await google.fault("google.upload.chunk", "status", status=503)
+    disk = SmallDisk()
+    with services_of(Settings(_env_file=None), tmp_path / "desk", disk) as services:
+        cloud = Cloud(web.url)
+        pairing = await asyncio.to_thread(cloud.pair, await code_for(web))
+        services.credentials.keep(pairing)
+        record = add(services.shelf)
+        services.sender.wake()
+        await until_struck(google, "google.upload.chunk")
+        disk.is_full = True
+        await until(lambda: [one.state for one in services.shelf.all()] == ["done"], 20)
+        assert not services.shelf.content(record.id).exists()
+    assert len(await files(google)) == 1
+
+
 @pytest.mark.one_way
 async def test_others_pass_what_hardly_moves(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
