@@ -15,7 +15,8 @@ _MINUTES = LIFE_SECONDS // 60
 
 
 async def console(update: Update, context: BotContext) -> None:
-    """A new link, to be pressed once. Telegram's own look at it spends nothing."""
+    """A new link, to be pressed once: in a button alone, for notices and quotes show texts.
+    Telegram's own look at it spends nothing."""
     t, links, base = context.t, context.core.links, context.services.options.public_url
     if links is None or base is None:
         text = t.tr(

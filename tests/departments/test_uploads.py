@@ -25,6 +25,7 @@ from departments.documents import Shelf
 from departments.kinds import CLIENTS, UPLOADS
 from departments.names import Department
 from departments.uploads.handed import KEPT_SECONDS, HandedUploads, OtherFile
+from departments.uploads.kept import Uploads
 from departments.uploads.records import AnnouncedFile, HandedUpload, Record
 from drive import DriveApi, DriveRefused
 from sandbox.clients.google_controls import GoogleControls
@@ -32,6 +33,8 @@ from sandbox.server import Sandbox
 from security.encryption import TokenEncryption
 from security.errors import ConsentRequired, TransientFault
 from security.logging_utils import configure_logging
+from security.storage.each import only
+from security.storage.protocol import ABSENT, Unit
 from tests.departments.kit import uploads_of
 from tests.journeys import until_struck
 from tests.security.kit import AMY, BEN, MASK, TOWN, World
@@ -404,6 +407,18 @@ async def test_a_computer_has_so_many_unfinished_uploads_and_no_more(cloud: Clou
     assert (await cloud.begin(key="more")).is_new
     with pytest.raises(TooOften):
         await cloud.process_of(3).begin(CLIENT, TANHAE, announced(), "still more")
+
+
+@pytest.mark.one_way("on")
+async def test_a_computer_has_a_hundred_unfinished_uploads(cloud: Cloud) -> None:
+    await cloud.begin()
+    shelf = Uploads(cloud.world.storage)
+    [first] = shelf.open(CLIENT)
+    more = [shelf.putting(f"{first.name[:-2]}{n:02}", first.content, ABSENT) for n in range(98)]
+    only(cloud.world.storage.apply([Unit(more)]))
+    await cloud.begin(key="the hundredth")
+    with pytest.raises(TooOften):
+        await cloud.begin(key="one more")
 
 
 @pytest.mark.one_way("on")

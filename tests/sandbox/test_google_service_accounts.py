@@ -14,7 +14,7 @@ from config.service_accounts import ServiceAccountKey
 from departments.service_accounts.token import SCOPE, fetch_token
 from sandbox.google.oauth.service_accounts import made
 from sandbox.server import Sandbox
-from security.errors import OperatorFault
+from security.errors import OperatorFault, TransientFault
 from security.google.network import DIRECT
 from tests.sandbox.google_kit import Kit
 from tests.sandbox.sheets_kit import READONLY, Sheets, statement
@@ -114,6 +114,19 @@ async def test_what_the_product_signs_is_taken(sheets: Sheets, kit: Kit) -> None
     await kit.google.act("advance_clock", seconds=4000)
     with pytest.raises(OperatorFault, match="this machine's clock is wrong"):
         await to_thread(fetch_token, key, f"{kit.url}/token", DIRECT)
+
+
+@pytest.mark.parametrize("status", [303, 307, 308])
+async def test_a_signed_statement_follows_no_redirect(
+    kit: Kit, sheets: Sheets, status: int
+) -> None:
+    """Whoever answers for Google sends it nowhere else, with or without what was signed."""
+    key = ServiceAccountKey(ADDRESS, KEY_ID, SecretStr(pem_of(rsa_key())), "")
+    there = {"Location": f"{kit.url}/drive/v3/about"}
+    await kit.google.fault("google.token.service_account", "odd", status=status, headers=there)
+    with pytest.raises(TransientFault):
+        await to_thread(fetch_token, key, f"{kit.url}/token", DIRECT)
+    assert (await sheets.kit.google.calls())["counts"] == {"google.token.service_account": 1}
 
 
 async def test_an_account_of_the_sandboxs_own_is_a_key_file_of_googles(sandbox: Sandbox) -> None:

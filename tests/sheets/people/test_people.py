@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from departments.documents import Shelf
 from security.credential import Owner
 from security.storage.documents import Documents
-from security.storage.protocol import Storage
+from security.storage.each import only
+from security.storage.protocol import ABSENT, Storage, Unit
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.forms import Change, Changes
 from sheets.keeping.kinds import CHANGES
@@ -172,6 +174,29 @@ def test_nobody_tries_many_numbers(people: DutyPeople) -> None:
     people.forget(ALICE)  # which is their right, and no way to try more of them
     with pytest.raises(TooManyAsks):
         people.asks.ask(ALICE, "A9", "Alice")
+
+
+@pytest.mark.parametrize("department", ["", "tanhae"])
+def test_of_everybody_together_sixty_numbers_are_asked_about(
+    people: DutyPeople, storage: Storage, department: str
+) -> None:
+    """As many again of those that have another name by now: neither keeps out the other."""
+    for owner in (ALICE, BOB):
+        link(people, owner, f"A{owner.key}")
+    mine, his = people.links.of(ALICE)[0], people.links.of(BOB)[0]
+    shelf, record = Shelf(storage, ASKS, AskRecord), AskRecord(number="A1", asked_at=storage.now())
+    open = record.model_copy(update={"department": department})
+    owners = [Owner.user(7000 + n) for n in range(59)]
+    only(
+        storage.apply(
+            [Unit([shelf.putting(f"{one.stem}.{'a' * 12}", open, ABSENT) for one in owners])]
+        )
+    )
+    again = [people.asks.ask_again(one, ("x",)) is not None for one in (mine, his)]
+    assert again == [True, not department]
+    people.asks.ask(ALICE, "A2", "Alice")
+    with nullcontext() if department else pytest.raises(TooManyAsks):
+        people.asks.ask(BOB, "A3", "Bob")
 
 
 def test_two_administrators_at_the_same_moment_decide_once(people: DutyPeople) -> None:
