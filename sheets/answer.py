@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic_core import from_json
+
 from security.errors import OperatorFault, TransientFault
 
 FIELDS: Final = (
@@ -65,10 +67,7 @@ def open_answer(body: bytes) -> Reading:
         raise OperatorFault(
             f"the spreadsheet's answer is larger than {MAX_BODY // 1024 // 1024} MiB"
         )
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        found = None
+    found = _json(body)
     if not isinstance(found, dict):
         raise TransientFault("the answer for a spreadsheet is no JSON object")
     properties = _table(found.get("properties"))
@@ -78,6 +77,18 @@ def open_answer(body: bytes) -> Reading:
         zone=_text(properties.get("timeZone")),
         tabs=tuple(_tabs(found.get("sheets"))),
     )
+
+
+def _json(body: bytes) -> object:
+    """What it says; None: it is no JSON. By pydantic's reader, which takes half of the time; what
+    that does not take (halves of characters, deep lists) by Python's own."""
+    try:
+        return from_json(body)
+    except ValueError:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            return None
 
 
 def _tabs(sheets: object) -> Iterator[Tab]:

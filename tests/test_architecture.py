@@ -229,7 +229,7 @@ PURE_SHEETS = (
 OF_PURE_SHEETS = {
     *("__future__", "calendar", "collections", "dataclasses", "datetime", "difflib", "functools"),
     *("hashlib", "json", "pathlib", "re", "sys", "tomllib", "typing", "unicodedata", "zoneinfo"),
-    *("icalendar", "pydantic", "re2"),
+    *("icalendar", "pydantic", "pydantic_core", "re2"),
 }
 CLOCKS = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter", "localtime"}
 

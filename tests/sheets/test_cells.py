@@ -278,6 +278,19 @@ def test_an_answer_is_opened_as_far_as_its_tabs() -> None:
     assert open_answer(json.dumps(titles).encode()).tabs[0].data == []
 
 
+@pytest.mark.parametrize(
+    "said", ["\ud800", 10**400, 1e400, 0.1 + 0.2, -0.0, {"a": [[[]]] * 3}, "\U0001f5d3"]
+)
+def test_whatever_is_json_is_read_as_python_reads_it(said: object) -> None:
+    """Also what pydantic's reader does not take."""
+    tab = {"properties": {"title": "t"}, "data": [said]}
+    body = json.dumps({"sheets": [tab]}).encode()
+    expected = json.loads(body)["sheets"][0]["data"]
+    assert repr(open_answer(body).tabs[0].data) == repr(expected)
+    deep = b'{"sheets":[{"data":[' + b"[" * 500 + b"]" * 500 + b"]}]}"
+    assert open_answer(deep).tabs[0].data == json.loads(deep)["sheets"][0]["data"]
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"\xff", b"[" * 100_000, b"null"])
 def test_what_is_no_answer_is_a_passing_fault(body: bytes) -> None:
     with pytest.raises(TransientFault):
