@@ -160,15 +160,17 @@ async def _show_over(update: Update, context: BotContext) -> None:
 async def _show_decided(
     update: Update, context: BotContext, question: Question, done: Decided
 ) -> None:
-    """In every administrator's message: who has decided, and when. The buttons go."""
+    """In every message to somebody who still is an administrator: who has decided, and when. The
+    buttons go."""
     core, query = context.core, update.callback_query
     message = query.message if query is not None else None
     here = (message.chat.id, message.message_id) if message is not None else None
     await show_instead(update, context, decision_shown(question, done.ask, core, context.t))
     if not done.is_new:
         return
+    administrators = context.services.options.admin_user_ids
     for chat, message_id in done.ask.record.told:
-        if (chat, message_id) != here:
+        if (chat, message_id) != here and chat in administrators:
             owner = Owner.user(chat)
             text = decision_shown(question, done.ask, core, await context.texts_for(owner))
             with tolerated(owner):

@@ -10,7 +10,7 @@ import pytest
 from sandbox.clients.person import Person
 from security.credential import Owner
 from sheets.people.kinds import ASKS, NOTICES
-from tests.bot.duty.conftest import CHEN, ROOT, Depot
+from tests.bot.duty.conftest import CHEN, ROOT, Depot, StartDepot
 from tests.bot.duty.test_duty import buttons, forged
 from tests.bot.duty.test_telling import CHANGED, change, times_told, wants_changes
 
@@ -240,6 +240,24 @@ async def test_what_has_settled_itself_is_asked_no_more(depot: Depot, people: Pe
     await root.wait_for(lambda m: m.id == second.id and "That is over" in m.text)
     await ann.send("/duty")
     await ann.wait_for("looked at")
+
+
+async def test_who_is_an_administrator_no_more_sees_no_name_of_now(
+    start_depot: StartDepot, people: People
+) -> None:
+    ann, root, chen = people(501, "Ann"), people(ROOT, "Root"), people(CHEN, "Chen")
+    async with start_depot():
+        await root.start()
+        await chen.start()
+        await ann.send("/duty A1001")
+        asked = await root.wait_for("“王小明”")
+        await chen.wait_for("“王小明”")
+    async with start_depot(ADMIN_USER_IDS=str(ROOT)) as depot:
+        await called(depot, "陳大文")
+        await root.tap("Yes, link", asked)
+        await root.tap("Yes, link", await root.wait_for("“陳大文”"))
+        await ann.wait_for("you are A1001 on the roster of 淡海.")
+    assert not any("陳大文" in message.text for message in chen.messages())
 
 
 async def test_an_administrator_confirms_the_name_that_they_have_seen(
