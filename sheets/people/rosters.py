@@ -12,6 +12,7 @@ from security.errors import CorruptCredential
 from security.storage.protocol import Storage
 from sheets.keeping.forms import SheetState
 from sheets.keeping.kinds import SHEETS
+from sheets.keeping.sources import today_of
 from sheets.keeping.versions import Opened, Version, Versions
 from sheets.kinds.contents import Codes, Duties, Roster
 from sheets.months import Month, is_monthly, title_of
@@ -20,6 +21,7 @@ from sheets.people.names import Names
 from sheets.people.numbers import found_in
 from sheets.shapes.file import Sheet
 from sheets.timing import Shift, shift_of, shifts_of, zone_of
+from sheets.wanted import wanted
 
 Called = tuple[str, Mapping[str, str]]
 """A month, empty where it is of none, and by their numbers what people are called in it."""
@@ -54,7 +56,7 @@ class Part:
     is_listed: bool
     """Whether the person is on it."""
     is_newest: bool
-    """Whether nothing newer is held, or has a fault."""
+    """Whether nothing newer is held or has a fault, and its tab has not gone."""
     shifts: tuple[Shift, ...] = field(repr=False)
     is_anothers: bool = False
     """Whether the number is there, and has another name than was confirmed: then nothing of it is
@@ -220,7 +222,6 @@ class Rosters:
             if found is None:
                 continue
             opened, roster = found
-            faults = [one for one in state.seen.values() if one.period == period and one.is_fault]
             is_there = number in roster.people
             is_theirs = is_there and self._names.is_of(link, roster.people)
             codes = self._codes(sheet, period)
@@ -228,7 +229,7 @@ class Rosters:
                 period,
                 opened.record.at,
                 is_theirs,
-                not faults and not state.periods[period].held,
+                _is_newest(sheet, state, period),
                 tuple(shifts_of(roster, number, codes, zone)) if is_theirs else (),
                 is_there and not is_theirs,
             )
@@ -269,3 +270,10 @@ class Rosters:
             return self._versions.open(version) if version.id else None
         except CorruptCredential:  # as if it were not there: the next look makes it anew
             return None
+
+
+def _is_newest(sheet: Sheet, state: SheetState, period: str) -> bool:
+    seen = [one for one in state.seen.values() if one.period == period]
+    looked_for = wanted(sheet, today_of(sheet, state.looked_at or 0.0, state.zone))
+    has_gone = not seen and any(one.period == period for one in looked_for)
+    return not (has_gone or state.periods[period].held or any(one.is_fault for one in seen))

@@ -343,11 +343,27 @@ async def test_a_cleared_tab_empties_nobodys_roster(
     said = (await ann.wait_for("looked at just now")).text
     assert said.startswith("⚠ The roster is being put right; this is from ")
     await ann.tap("This month")
-    month = (await ann.wait_for("hours")).text
+    month = (await ann.wait_for(" duties\n")).text
     assert month.startswith("⚠ The roster is being put right; this is from ")
     assert "0905G" in said
     await depot.tell()
     assert not any("changed" in message.text for message in ann.messages())
+
+
+async def test_a_month_that_was_withdrawn_is_shown_as_one_that_is_put_right(
+    depot: Depot, planner: Planner, people: People
+) -> None:
+    ann = people()
+    await ann.start()
+    depot.link(ann)
+    for months in ((0, 1), (0,)):
+        planner.months = months
+        await planner.write()
+        await depot.look()
+    await ann.send("/duty")
+    await ann.tap("Next month", await ann.wait_for("looked at just now"))
+    month = (await ann.wait_for(" duties\n")).text
+    assert month.startswith("⚠ The roster is being put right; this is from ")
 
 
 @pytest.mark.one_way
