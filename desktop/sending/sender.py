@@ -15,7 +15,7 @@ from desktop.keeping.credentials import Pairing
 from desktop.queue.records import Record
 from desktop.sending.route import Gone, Route
 from desktop.sending.sources import QueuedContent
-from desktop.sending.waits import Wait, wait_for
+from desktop.sending.waits import Wait, concerns_all, wait_for
 from drive import DriveFile
 from drive.uploading.progress import Progress
 from drive.uploading.stopping import StopSignal, UploadCancelled, UploadInterrupted
@@ -318,6 +318,11 @@ class Sender:
         if fault.code in ("invalid_grant", "consent_required"):
             self._route.credentials.forget_token(pairing.department)
         live.wait = wait_for(fault, live.attempts, now)
+        if concerns_all(fault):  # hundreds of files need not ask for themselves
+            with self._wanted:
+                for record in self._route.shelf.queued():
+                    if record.department == pairing.department and record.id not in self._busy:
+                        self._live.setdefault(record.id, Live(record.size, now)).wait = live.wait
         _log.warning("upload_waiting", result=fault.code, attempt=live.attempts)
 
 

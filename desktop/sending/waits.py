@@ -55,6 +55,7 @@ _CODES: Final[dict[str, Why]] = {
     **dict.fromkeys(("org_policy", "org_internal", "policy_forbidden"), "policy"),
     **dict.fromkeys(("folder_refused", "too_deep", "drive_refused"), "drive"),
 }
+_OF_ALL: Final = frozenset({"consent", "key", "blocked"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,12 @@ def wait_for(fault: CustodyError, attempt: int, now: float) -> Wait:
     if why == "limit" and asked:
         seconds = _FIRST_SECONDS
     return Wait(why, now + max(seconds, asked))
+
+
+def concerns_all(fault: CustodyError) -> bool:
+    """Whether the cloud has said it of the key, or of its department, and not of one file."""
+    is_limit = fault.code == "rate_limited"
+    return isinstance(fault, CloudRefused) and (is_limit or _why(fault) in _OF_ALL)
 
 
 def _why(fault: CustodyError) -> Why:

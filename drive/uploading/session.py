@@ -20,8 +20,8 @@ from security.errors import CustodyError, TransientFault
 
 _DONE = (200, 201)
 _INCOMPLETE = 308
-_LOST: Final = frozenset({404, 410})
-_CANCELLED: Final = frozenset({200, 204, 499})
+_LOST: Final = frozenset({404, 410, 499})  # the last to who still sends while another cancels it
+_CANCELLED: Final = frozenset({200, 204})
 # A chunk at a wrong offset: Drive's own count settles it. Asked for that, it has lost the session.
 _ASK_AGAIN: Final = frozenset({400, 412, 416})
 _RANGE: Final = re.compile(r"bytes=0-([0-9]{1,18})", re.ASCII)

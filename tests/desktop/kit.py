@@ -138,3 +138,9 @@ async def paired_desktop(
     async with running_desktop(folder, **changes) as desk:
         await desk.pair(web.url, await code_for(web, may=may))
         yield desk
+
+
+def moves(desk: RunningDesktop, id: str) -> bool:
+    """Whether Drive has some of it, and not all."""
+    live = desk.services.sender.live(id)
+    return live is not None and live.stage == "sending" and live.sent > 0

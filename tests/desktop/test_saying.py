@@ -23,7 +23,7 @@ from sandbox.server import Sandbox
 from security.errors import TransientFault
 from security.google.network import DIRECT
 from tests.desktop.demo import File
-from tests.desktop.kit import FORM, RunningDesktop, paired_desktop, pdf, running_desktop
+from tests.desktop.kit import FORM, RunningDesktop, moves, paired_desktop, pdf, running_desktop
 from tests.desktop.test_hostile import FILE_ID, PAIRED, cloud_that_says
 from tests.desktop.test_keeping import PAIRING, add, manager
 from tests.journeys import out_of_place, until, until_struck
@@ -102,12 +102,6 @@ async def test_what_is_cancelled_while_bytes_move_leaves_nothing(
     assert await files(google) == []
     assert open_sessions(sandbox) == 0
     assert list((tmp_path / "desk" / "queue").iterdir()) == []
-
-
-def moves(desk: RunningDesktop, id: str) -> bool:
-    """Whether Drive has some of it, and not all."""
-    live = desk.services.sender.live(id)
-    return live is not None and live.stage == "sending" and live.sent > 0
 
 
 async def test_what_is_cancelled_twice_is_cancelled(tmp_path: Path) -> None:

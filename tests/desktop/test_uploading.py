@@ -16,9 +16,9 @@ from desktop.keeping.system import this_system
 from desktop.sending.cloud import Cloud
 from processes.desktop.running import services_of
 from sandbox.clients.google_controls import GoogleControls
-from tests.desktop.kit import code_for, paired_desktop, pdf, running_desktop
+from tests.desktop.kit import code_for, moves, paired_desktop, pdf, running_desktop
 from tests.desktop.relay import relay
-from tests.desktop.test_keeping import PAIRING, add
+from tests.desktop.test_keeping import PAIRING, add, manager, shelf_in
 from tests.journeys import out_of_place, until, until_struck
 from tests.security.kit import AMY
 from tests.web.kit import OPERATOR, RunningWeb
@@ -239,6 +239,43 @@ async def test_what_was_begun_arrives_though_the_disk_is_full(
     assert len(await files(google)) == 1
 
 
+async def test_one_file_asks_for_all_that_wait_for_the_same(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """Hundreds that each ask whether their department is authorised are refused by a limit, and
+    then that is what is said."""
+    folder = tmp_path / "desk"
+    kept = manager(folder)
+    kept.keep(await asyncio.to_thread(Cloud(web.url).pair, await code_for(web)))
+    shelf = shelf_in(folder, kept)
+    for number in range(20):
+        add(shelf, f"{number}.pdf", pdf(1000, number))
+    async with running_desktop(folder) as desk:
+        page = await desk.until_it_says("Waiting for authorisation")
+        assert page.count("Waiting for authorisation") == 20
+        assert web.log.getvalue().count("upload_not_handed") <= 2
+        await web.authorise(google, AMY)
+        desk.services.sender.wake()
+        await desk.until(*["done"] * 20)
+
+
+@pytest.mark.one_way
+async def test_a_key_that_is_revoked_while_bytes_move_is_said(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """The cloud has its upload given up under it."""
+    await web.authorise(google, AMY)
+    async with paired_desktop(web, tmp_path / "desk") as desk:
+        await google.rate("google.upload.chunk", 500_000)
+        await desk.add(("甲.pdf", pdf(2_000_000)))
+        [record] = desk.records
+        await until(lambda: moves(desk, record.id))
+        [client] = await web.custody.workers.read(web.services.desk.clients.all, "tanhae")
+        await web.services.desk.revoke(client.id, OPERATOR)
+        await google.rate("google.upload.chunk", None)
+        await desk.until_it_says("key was disabled")
+
+
 @pytest.mark.one_way
 async def test_others_pass_what_hardly_moves(
     web: RunningWeb, google: GoogleControls, tmp_path: Path
@@ -337,6 +374,7 @@ async def test_the_same_content_at_one_time_is_sent_once(
             f"/files/{desk.records[2].id}/remove",
             headers={"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE},
         )
+        desk.services.sender.wake()
         assert [record.name for record in await desk.until("done", "same")] == ["乙.pdf", "丙.pdf"]
         await desk.until_it_says("✓ authorised")  # the cloud is asked once a file has gone
         assert desk.records[0].link == desk.records[1].link != ""

@@ -68,7 +68,7 @@ async def test_a_kill_after_drives_last_answer_makes_no_second_file(desk: Desk) 
 
 
 @pytest.mark.parametrize("seekable", [False, True], ids=["streamed", "seekable"])
-@pytest.mark.parametrize("status", [404, 410, 400])
+@pytest.mark.parametrize("status", [404, 410, 499, 400])
 async def test_a_finished_session_that_is_over_leads_to_its_file(
     desk: Desk, status: int, seekable: bool
 ) -> None:
