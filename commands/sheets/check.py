@@ -18,7 +18,7 @@ from commands.sheets.wording import entries, finding_says, kind_of, size_says
 from config import Settings
 from security.errors import CustodyError
 from sheets.answer import Reading, open_answer
-from sheets.keeping.sources import Source, sources_of, tabs_of, today_of
+from sheets.keeping.sources import Source, days_of, sources_of, tabs_of, today_of
 from sheets.keeping.versions import size_of
 from sheets.parsing import Looked, look, missing
 from sheets.shapes.file import Sheet
@@ -66,11 +66,13 @@ def _read(settings: Settings, sheets: list[Sheet]) -> Iterator[_Checked]:
     now = datetime.now(UTC).timestamp()
     with readers_of(settings) as readers:
         for source in sources_of(sheets):
-            days = {sheet.id: today_of(sheet, now) for sheet in source.sheets}
+            days = days_of(source, now)
             try:
                 reader = readers.of(source.department)
-                body = reader.read(source.spreadsheet, tabs_of(source, days))
-                reading = open_answer(body)
+                reading = open_answer(reader.read(source.spreadsheet, tabs_of(source, days)))
+                there = days_of(source, now, reading.zone)
+                if there != days:  # its zone was not known: the month may be another there
+                    reading = open_answer(reader.read(source.spreadsheet, tabs_of(source, there)))
             except CustodyError as fault:
                 yield from (_Checked(sheet, "", None, fault) for sheet in source.sheets)
                 continue

@@ -20,7 +20,7 @@ from sheets.answer import Reading, open_answer, raw_digest
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.forms import Period, Seen, SheetState, VersionRecord
 from sheets.keeping.kinds import SHEETS, STOPPED
-from sheets.keeping.sources import Source, tabs_of, today_of
+from sheets.keeping.sources import Source, days_of, tabs_of, today_of
 from sheets.keeping.versions import Version, Versions, id_at, newest, size_of
 from sheets.kinds.contents import Contents, Parsed
 from sheets.parsing import Looked, look, missing
@@ -94,22 +94,32 @@ class Looking:
             sheet.id: today_of(sheet, now, known[sheet.id].zone if sheet.id in known else "")
             for sheet in source.sheets
         }
-        tabs = tabs_of(source, days)
         try:
-            body = self._read(source.department, source.spreadsheet, tabs)
-            raw = raw_digest(body)
-            raws = {sheet.id: _raw(sheet, raw, days[sheet.id]) for sheet in source.sheets}
-            is_same = all(
-                raws[sheet.id] == (known[sheet.id].raw if sheet.id in known else "")
-                for sheet in source.sheets
-            )
-            reading = None if is_same else open_answer(body)
+            raws, reading = self._answer(source, known, days)
+            if reading is not None:
+                there = days_of(source, now, reading.zone)
+                if there != days:  # its zone was not known: the month may be another there
+                    days = there
+                    raws, reading = self._answer(source, known, days)
         except CustodyError as fault:
             return {sheet.id: self._fail(sheet, fault) for sheet in source.sheets}
         return {
             sheet.id: self._take(sheet, reading, raws[sheet.id], days[sheet.id])
             for sheet in source.sheets
         }
+
+    def _answer(
+        self, source: Source, known: States, days: dict[str, date]
+    ) -> tuple[dict[str, str], Reading | None]:
+        """By sheet the digest of what Google answers, and the answer; None: that of last time."""
+        body = self._read(source.department, source.spreadsheet, tabs_of(source, days))
+        raw = raw_digest(body)
+        raws = {sheet.id: _raw(sheet, raw, days[sheet.id]) for sheet in source.sheets}
+        is_same = all(
+            raws[sheet.id] == (known[sheet.id].raw if sheet.id in known else "")
+            for sheet in source.sheets
+        )
+        return raws, None if is_same else open_answer(body)
 
     def mend(self, sheet: Sheet) -> bool:
         """Have the next look read anew what cannot be read of what counts; whether there was any.

@@ -46,6 +46,11 @@ def today_of(sheet: Sheet, now: float, spreadsheets: str = "") -> date:
     return datetime.fromtimestamp(now, zone_of(sheet.shape, spreadsheets) or UTC).date()
 
 
+def days_of(source: Source, now: float, spreadsheets: str = "") -> dict[str, date]:
+    """`today_of` of each of its sheets."""
+    return {sheet.id: today_of(sheet, now, spreadsheets) for sheet in source.sheets}
+
+
 def tabs_of(source: Source, days: dict[str, date]) -> tuple[TabWanted, ...]:
     """Every tab that is wanted of it, each once.
 

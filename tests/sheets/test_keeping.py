@@ -213,6 +213,35 @@ async def test_what_was_accepted_amid_a_look_counts(desk: Desk, kept: Keeper, ro
     assert (kept.state().held, len(current(kept).people)) == ({}, 1)
 
 
+class _At:
+    """A storage at another time."""
+
+    def __init__(self, storage: Storage, now: datetime) -> None:
+        self._storage, self._now = storage, now.timestamp()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def now(self) -> float:
+        return self._now
+
+
+async def test_the_month_is_the_spreadsheets_at_first_sight_too(
+    desk: Desk, folder: Path, keyring: TokenEncryption
+) -> None:
+    """In Taipei it is December already, and nothing but the answer says that it is of Taipei."""
+    spreadsheet = await desk.add({**tab(), "title": "11512班表"})
+    settings = toml(spreadsheet).replace('"班表"', '"{roc}{mm}班表"').replace("zone =", "#")
+    async with keeper(desk, folder, keyring, settings) as made:
+        [source], reader = sources_of(made.mirror.sheets.values()), desk.reader()
+        at = cast(Storage, _At(made.storage, datetime(2026, 11, 30, 16, 17, tzinfo=UTC)))
+        looking = Looking(at, lambda _, *asked: reader.read(*asked))
+        await asyncio.to_thread(looking.look, source)
+        state = made.state()
+    assert not state.faults
+    assert [*state.periods] == ["2026-12"]
+
+
 async def test_what_is_kept_instead_is_not_held_again_until_it_changes(
     desk: Desk, kept: Keeper, roster: str
 ) -> None:
