@@ -19,7 +19,7 @@ from bot.notices import to_administrators, was_put_off
 from bot.services import Services
 from bot.texts import admin_texts
 from bot.texts.buttons import Shown
-from bot.texts.catalogue import Texts
+from bot.texts.catalogue import Html, Texts
 from drive.errors import INCIDENTS
 from security.maintenance.documents import INCIDENT
 from security.maintenance.incidents import HOLD, Incident
@@ -140,7 +140,8 @@ def _message(incident: Incident, services: Services, t: Texts) -> Shown:
     if incident.until is not None:
         lasted = t.duration(incident.until - incident.since)
         text = admin_texts.over(incident.code, lasted, t)
-        return t.tr("✅ <b>Over:</b>") + f" {name}\n\n{text}", None
+        over = t.tr("✅ <b>Over:</b> {what}", what=Html(name))
+        return f"{over}\n\n{text}", None
     facts = [t.tr("Since {time}", time=t.moment(datetime.fromtimestamp(incident.since, UTC)))]
     if incident.owners:
         facts.append(t.tr("Owners affected: {count}", count=incident.owners))
@@ -149,7 +150,7 @@ def _message(incident: Incident, services: Services, t: Texts) -> Shown:
         f"🚨 <b>{name}</b>",
         admin_texts.meaning(incident.code, t),
         "\n".join(facts),
-        t.tr("<b>What to do:</b>") + " " + admin_texts.remedy(incident.code, t),
+        admin_texts.what_to_do(admin_texts.remedy(incident.code, t), t),
     ]
     held = len(services.core.state.rejections.held())
     markup = admin_keyboards.held(t, held) if incident.code == HOLD and held else None

@@ -15,6 +15,7 @@ from bot.delivery.conversation import argument_of
 from bot.delivery.messages import acknowledge, show_instead
 from bot.notices import to_administrators, was_put_off
 from bot.services import Services
+from bot.texts import admin_texts
 from bot.texts.buttons import Shown
 from bot.texts.catalogue import Texts
 from departments.administrators import who
@@ -63,7 +64,6 @@ def _message(alarm: Alarm, client: Client | None, department: str, t: Texts) -> 
         t.tr("Since {time}", time=t.moment(datetime.fromtimestamp(alarm.since, UTC))),
         t.tr("Code: <code>{code}</code>", code=alarm.code),
     ]
-    what_to_do = t.tr("<b>What to do:</b>") + " "
     if client is None:
         paragraphs = [
             t.tr("🔑 <b>Somebody tries keys of departments' computers</b>"),
@@ -73,10 +73,12 @@ def _message(alarm: Alarm, client: Client | None, department: str, t: Texts) -> 
                 "ones are refused."
             ),
             "\n".join(facts),
-            what_to_do
-            + t.tr(
-                "Nothing, if it stops by itself. If it goes on, keep that address away at your "
-                "proxy or firewall."
+            admin_texts.what_to_do(
+                t.tr(
+                    "Nothing, if it stops by itself. If it goes on, keep that address away at your "
+                    "proxy or firewall."
+                ),
+                t,
             ),
         ]
         return "\n\n".join(paragraphs), admin_keyboards.alarm(t, alarm.name, may_block=False)
@@ -89,10 +91,12 @@ def _message(alarm: Alarm, client: Client | None, department: str, t: Texts) -> 
     if client.state == "blocked":
         paragraphs.append(t.tr("The key is blocked: its computer cannot upload for now."))
     paragraphs.append(
-        what_to_do
-        + t.tr(
-            "Ask the department whether it was them. If nobody knows, block the key, and pair the "
-            "computer anew."
+        admin_texts.what_to_do(
+            t.tr(
+                "Ask the department whether it was them. If nobody knows, block the key, and pair "
+                "the computer anew."
+            ),
+            t,
         )
     )
     may_block = client.is_active

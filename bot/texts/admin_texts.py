@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.texts.catalogue import Texts
+from bot.texts.catalogue import Html, Texts
 
 
 def title(code: str, t: Texts) -> str:
@@ -123,6 +123,11 @@ def meaning(code: str, t: Texts) -> str:
             "Nobody's credential is lost, and nobody has to connect again."
         ),
     )
+
+
+def what_to_do(said: str, t: Texts) -> str:
+    """Before it, what it is."""
+    return t.tr("<b>What to do:</b> {what}", what=Html(said))
 
 
 def remedy(code: str, t: Texts) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.admin import alerts
+from bot.texts import admin_texts
+from bot.texts.catalogue import Texts
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
@@ -182,3 +184,8 @@ async def test_an_alert_that_meets_the_stop_is_told_by_the_next_start(
         by_hand(bot)
         await alerts.tell_administrators(bot.application.bot, bot.services)
         assert len(await said_to(root, REFUSED)) == 1
+
+
+def test_what_to_do_follows_full_width_signs_without_a_blank() -> None:
+    said = [admin_texts.what_to_do("x <b>y</b>", Texts(language)) for language in ("en", "zh_Hant")]
+    assert said == ["<b>What to do:</b> x <b>y</b>", "<b>處理方式：</b>x <b>y</b>"]
