@@ -44,7 +44,7 @@ class Live:
     seen: tuple[int, float] = (-1, 0.0)
     """How much was sent when somebody looked, and since when it is so much."""
     moved: tuple[int, float] = (-_LEAST, 0.0)
-    """How much was sent when it last went on by as much as it has to, and when that was."""
+    """How much was read and sent when it last went on by as much as it has to, and when."""
 
     @property
     def sent(self) -> int:
@@ -89,8 +89,10 @@ class Live:
         Args:
             now: as `speed`.
         """
-        if self.content is None or abs(self.sent - self.moved[0]) >= _LEAST:
-            self.moved = self.sent, now
+        # What Drive has is read again first, which a slow disk takes its time for.
+        by_now = self.sent + self.content.at if self.content is not None else 0
+        if self.content is None or abs(by_now - self.moved[0]) >= _LEAST:
+            self.moved = by_now, now
         return now - self.moved[1]
 
     @property

@@ -233,6 +233,24 @@ def test_what_an_earlier_try_has_sent_does_not_make_this_one_fast() -> None:
     assert (live.speed(11.0), live.has_moved) == (1024**2, True)
 
 
+def test_what_is_read_or_sent_moves() -> None:
+    """By 64 KiB a minute; before the cloud has answered nothing is to move."""
+    live = Live(10**6, 0.0)
+    assert live.stands_for(100.0) == 0
+    content = live.content = QueuedContent(Path(), 10**6)
+    live.progress.confirm(0)
+    for seconds, read, sent, stands in (
+        (100.0, 0, 0, 0),
+        (160.0, 0, 65_535, 60),
+        (161.0, 0, 65_536, 0),
+        (200.0, 65_536, 65_536, 0),
+        (290.0, 65_536, 100_000, 90),
+    ):
+        content.at = read
+        live.progress.confirm(sent)
+        assert live.stands_for(seconds) == stands, seconds
+
+
 @pytest.mark.parametrize("wait", [None, Wait("asleep", 0.0)], ids=["asking", "waiting"])
 def test_a_cloud_that_never_answers_is_not_said_to_wake_for_ever(wait: Wait | None) -> None:
     """It may drip, or somebody else may answer in its place: an administrator has to know."""
