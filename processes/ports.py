@@ -28,7 +28,11 @@ from web.webhook import Webhook
 @asynccontextmanager
 async def web_front(settings: Settings, application: BotApplication) -> AsyncIterator[None]:
     """The web front and the operations port, in this process; port 0 turns either off."""
-    async with serving_both(settings, _pages(settings, application), _operations(application)):
+    parts = application.bot_data
+    parts.core.metrics.ask_telegram(parts.telegram_health.is_alive)
+    parts.core.metrics.ask_quarantine(parts.core.quarantine.size)
+    pages, operations = partial(_pages, settings, application), partial(_operations, application)
+    async with serving_both(settings, pages, operations):
         yield
 
 
@@ -39,11 +43,10 @@ async def standby_front(settings: Settings, metrics: Metrics) -> AsyncIterator[N
     async def obstacles() -> list[str]:
         return [STANDBY]
 
-    operations = create_operations_app(
-        OperationsParts(metrics=metrics.text, is_alive=lambda: True, obstacles=obstacles)
-    )
+    parts = OperationsParts(metrics=metrics.text, is_alive=lambda: True, obstacles=obstacles)
+    operations = partial(create_operations_app, parts)
     metrics.is_standby = True
-    async with serving_both(settings, create_standby_app(), operations):
+    async with serving_both(settings, create_standby_app, operations):
         yield
     metrics.is_standby = False
 
@@ -86,12 +89,9 @@ def _bot_link(application: BotApplication, base: str) -> str | None:
 
 def _operations(application: BotApplication) -> FastAPI:
     parts = application.bot_data
-    metrics, quarantine = parts.core.metrics, parts.core.quarantine
-    metrics.ask_telegram(parts.telegram_health.is_alive)
-    metrics.ask_quarantine(quarantine.size)
     return create_operations_app(
         OperationsParts(
-            metrics=metrics.text,
+            metrics=parts.core.metrics.text,
             is_alive=parts.telegram_health.is_alive,
             obstacles=Readiness(application).obstacles,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -21,14 +21,15 @@ _log = structlog.get_logger()
 @asynccontextmanager
 async def serving_both(
     settings: Settings,
-    pages: ASGIApp,
-    operations: ASGIApp,
+    pages: Callable[[], ASGIApp],
+    operations: Callable[[], ASGIApp],
     *,
     last_answers_seconds: int = LAST_ANSWERS_SECONDS,
 ) -> AsyncIterator[None]:
     """Serve both for as long as this is entered; port 0 turns either off.
 
     Args:
+        pages, operations: make what is served; one that is turned off is not made.
         last_answers_seconds: how long pages' answers have at the end that are under way then.
 
     Raises:
@@ -37,12 +38,12 @@ async def serving_both(
     async with AsyncExitStack() as stack:
         web, metrics = settings.web_address, (settings.metrics_host, settings.metrics_port)
         of_web = "WEB_PORT" if web[1] == settings.web_port else "PORT"
-        for of_host, of_port, (host, port), app, last in (
+        for of_host, of_port, (host, port), make, last in (
             ("WEB_HOST", of_web, web, pages, last_answers_seconds),
             ("METRICS_HOST", "METRICS_PORT", metrics, operations, LAST_ANSWERS_SECONDS),
         ):
             if port:
-                listener = _listen(of_host, of_port, host, port)
+                app, listener = make(), _listen(of_host, of_port, host, port)
                 served = serving(app, listener, last_answers_seconds=last)
                 await stack.enter_async_context(served)
                 _log.info("web_started", port=port)

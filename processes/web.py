@@ -109,8 +109,8 @@ async def _serve(settings: Settings) -> None:
             present(presence_of(storage, "web"), "works", activity.news()),
             serving_both(
                 settings,
-                Noting(create_app(made), activity),
-                _operations(parts, metrics),
+                lambda: Noting(create_app(made), activity),
+                partial(_operations, parts, metrics),
                 last_answers_seconds=_LAST_ANSWERS_SECONDS,
             ),
             sweeping(parts, settings, metrics),
@@ -183,11 +183,9 @@ async def _waiting_front(settings: Settings) -> AsyncIterator[None]:
     async def obstacles() -> list[str]:
         return ["database_unreachable"]
 
-    metrics = Metrics()
-    operations = create_operations_app(
-        OperationsParts(metrics=metrics.text, is_alive=lambda: True, obstacles=obstacles)
-    )
-    async with serving_both(settings, create_standby_app(), operations):
+    parts = OperationsParts(metrics=Metrics().text, is_alive=lambda: True, obstacles=obstacles)
+    operations = partial(create_operations_app, parts)
+    async with serving_both(settings, create_standby_app, operations):
         yield
 
 

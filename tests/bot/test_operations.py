@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from processes import bot as bot_process
 from processes.bot import StartupError
+from processes.serving import serving_both
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
 from sandbox.ports import free_port
@@ -240,6 +242,14 @@ async def test_a_bot_that_does_not_poll_is_not_ready(port: Port) -> None:
     assert updater is not None
     await updater.stop()
     assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["not_running"]})
+
+
+async def test_what_is_served_nowhere_is_not_made(bot: RunningBot) -> None:
+    """It takes longer than most of what a start does."""
+    settings = bot.settings.model_copy(update={"web_port": 0, "metrics_port": 0})
+    never = partial(pytest.fail, "was made")
+    async with serving_both(settings, never, never):
+        pass
 
 
 async def test_a_port_that_is_taken_refuses_the_start(bot: RunningBot) -> None:
