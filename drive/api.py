@@ -12,7 +12,7 @@ from googleapiclient.discovery import build_from_document
 
 from drive.cache import DriveCache
 from drive.connection import Admit, Http
-from drive.quota import Count
+from drive.quota import UNITS, Count
 from drive.resources import origin_of
 from security.google.network import DIRECT, Network
 
@@ -53,6 +53,7 @@ class DriveApi:
         self._origin = origin_of(root)
         # `client_options.api_endpoint` would leave uploads on https://www.googleapis.com.
         document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
+        document |= _what_is_called(document)
         self.always = _shared_drive_parameters(document)  # the build changes the document
         """By method: the one place that decides about shared drives (https://developers.google.com/
         workspace/drive/api/guides/enable-shareddrives): without it what lies in one is not found.
@@ -75,6 +76,25 @@ class DriveApi:
         """The request of a method, e.g. "files.get", with what it always says."""
         resource, _, name = method.partition(".")
         return getattr(self._resources[resource], name)(**self.always[method], **parameters)
+
+
+def _what_is_called(document: dict[str, Any]) -> dict[str, Any]:
+    """Of a description the methods that are called. Of what they take and give no fields: Google's
+    client would write them out for readers, at each start."""
+    resources = {
+        name: {
+            "methods": {
+                method: described
+                for method, described in document["resources"][name]["methods"].items()
+                if f"{name}.{method}" in UNITS
+            }
+        }
+        for name in _RESOURCES
+    }
+    schemas = {
+        name: {"id": name, "type": "object", "properties": {}} for name in document["schemas"]
+    }
+    return {"resources": resources, "schemas": schemas}
 
 
 def _shared_drive_parameters(document: dict[str, Any]) -> dict[str, dict[str, bool]]:
