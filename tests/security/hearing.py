@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 Listener = Callable[[str, tuple[Any, ...]], None]
@@ -16,12 +17,17 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
         listener(event, arguments)
 
 
-sys.addaudithook(_hear)  # the interpreter's own: there is no way to take one back
+@cache
+def _begin() -> None:
+    """Once there is something to hear: there is no way to take a hook back, and each event of the
+    interpreter would wait for it, in every test."""
+    sys.addaudithook(_hear)
 
 
 @contextmanager
 def hearing(listener: Listener) -> Iterator[None]:
     """Within, `listener` is told every event with its arguments, and may raise."""
+    _begin()
     _listeners.append(listener)
     try:
         yield
