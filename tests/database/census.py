@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -135,9 +135,10 @@ class Token:
     text: str
 
 
+@lru_cache(maxsize=4096)  # the same few hundred are said a hundred thousand times
 def complaints(
     statement: str, dialect: str, *, in_migrations: bool = False, on_the_wire: bool = False
-) -> list[str]:
+) -> tuple[str, ...]:
     """What a statement says that it may not.
 
     Args:
@@ -145,11 +146,11 @@ def complaints(
         on_the_wire: it is as it was sent, values and all, and may be the driver's own.
     """
     if dialect == "sqlite" and ("sqlite_master" in statement or statement.startswith("PRAGMA")):
-        return []  # SQLite's own, and SQLAlchemy's way to look at what there is
+        return ()  # SQLite's own, and SQLAlchemy's way to look at what there is
     try:
         tokens = list(_tokens(statement))
     except ValueError as error:
-        return [str(error)]
+        return (str(error),)
     own = OF_SQLITE if dialect == "sqlite" else OF_MARIADB
     rules = (*RULES, *(WIRE if on_the_wire else ()), *own)
     found = list(_unknown(tokens, rules, in_migrations))
@@ -165,7 +166,7 @@ def complaints(
         found += ["several changes in one ALTER TABLE"] if changes > 1 else []
     if texts[:2] == ["CREATE", "TABLE"] and dialect != "sqlite":
         found += _without_collation(statement)
-    return found
+    return tuple(found)
 
 
 def _tokens(statement: str) -> Iterator[Token]:

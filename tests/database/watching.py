@@ -70,7 +70,8 @@ def _look(
     whose = _whose(sys._getframe(1))
     if whose is None:
         return
-    said = complaints(statement, connection.dialect.name, in_migrations=_is_migrating(whose))
+    migrating = _is_migrating(whose)
+    said = [*complaints(statement, connection.dialect.name, in_migrations=migrating)]
     dbapi = connection.connection.dbapi_connection
     if "FOR UPDATE" in statement and getattr(dbapi, "get_autocommit", bool)():
         said.append("FOR UPDATE without a transaction, where it locks nothing")
