@@ -18,7 +18,7 @@ from sheets.shapes.patterns import compiled
 from tests.sheets.kit import ID, ROSTER
 
 SLUGS = {"tanhae", "anping"}
-SCHEMA = schema.schema()
+SCHEMA = jsonschema.Draft202012Validator(schema.schema())
 MONTHS = "must be a list of whole numbers from -12 to 12, such as [0, 1]"
 AN_ID = (
     "must be the id of a spreadsheet, or its address at docs.google.com "
@@ -187,20 +187,20 @@ BAD_TOGETHER = {
 @pytest.mark.parametrize("text", GOOD)
 def test_a_good_file_is_read_and_the_schema_agrees(text: str) -> None:
     assert faults(text) == []
-    jsonschema.validate(tomllib.loads(text), SCHEMA, jsonschema.Draft202012Validator)
+    SCHEMA.validate(tomllib.loads(text))
 
 
 @pytest.mark.parametrize("text", BAD)
 def test_a_bad_file_is_refused_with_its_line_and_the_schema_agrees(text: str) -> None:
     assert faults(text) == [BAD[text]]
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(tomllib.loads(text), SCHEMA, jsonschema.Draft202012Validator)
+        SCHEMA.validate(tomllib.loads(text))
 
 
 @pytest.mark.parametrize("text", BAD_TOGETHER)
 def test_what_no_schema_can_say_is_told_too(text: str) -> None:
     assert faults(text) == [BAD_TOGETHER[text]]
-    jsonschema.validate(tomllib.loads(text), SCHEMA, jsonschema.Draft202012Validator)
+    SCHEMA.validate(tomllib.loads(text))
 
 
 def test_the_schema_that_is_shipped_is_the_programs() -> None:
