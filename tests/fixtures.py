@@ -11,11 +11,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import structlog
+import typer.testing
 from cryptography.fernet import Fernet
 from hypothesis import settings as hypothesis_settings
 from pydantic import SecretStr
@@ -37,6 +39,9 @@ from tests.places import in_databases, settings_of
 from tests.running import FEW_DAMAGED
 
 pytest_plugins = ("tests.mariadb",)
+# CliRunner would make all the commands of the program anew at each call, as the program does once:
+# a fifth of the tests of commands.
+vars(typer.testing)["_get_command"] = cache(typer.main.get_command)
 
 OF_THE_MACHINE: Final = re.compile(
     r"PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|TZ|SSL_CERT_FILE|FREEZE|"
