@@ -13,6 +13,7 @@ is in tests/fixtures.py.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import re
@@ -103,6 +104,8 @@ def pytest_configure(config: pytest.Config) -> None:
         number = int(worker.removeprefix("gw")) % (os.cpu_count() or 1)
         _turns.append(FileLock(config.cache.mkdir("turns") / str(number)))
         _turns[0].acquire()
+        # All has been reported by then; to take a million objects apart is a second of a processor.
+        atexit.register(os._exit, 0)
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         # Not where workers run the tests: it would keep them waiting, and make no use of it.
         config.pluginmanager.import_plugin("tests.fixtures")
