@@ -48,6 +48,8 @@ _REFUSALS = ("access_denied", "scope_missing", "expired", "used", "wrong_state",
 @cache
 def _literals(path: Path, keyword: str) -> frozenset[str]:
     """What one of `_KEYWORDS` wraps in a file, read once for all of them."""
+    if keyword not in path.read_text("utf-8"):
+        return frozenset()
     with path.open("rb") as source:
         keywords = {keyword: _KEYWORDS[keyword]}
         method = "python" if path.suffix == ".py" else "jinja2"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.admin import chart
 from bot.admin.health import Standing, standing_of
 from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.person import Person
@@ -113,6 +112,8 @@ async def test_where_there_is_nothing_to_show_text_and_picture_say_so(
 
 def test_an_empty_picture_is_no_blank() -> None:
     """It says what there will be, where a blank would look like a fault."""
+    from bot.admin import chart  # Matplotlib: at the top each worker would import it to collect
+
     now, idle = 1_796_000_000, [1_796_000_000 - 600, 0, 0, 0, 0, None]
     shown: dict[str, set[str]] = {}
     for name, sweeps in {
