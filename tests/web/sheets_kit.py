@@ -59,13 +59,13 @@ async def be_there(google: GoogleControls) -> None:
     await google.act("sheet", id=SPREADSHEET, tabs=tabs(month()), shared=[ADDRESS])
 
 
-def month(*cells: str, people: int = 4) -> list[list[object]]:
+def month(*cells: str, people: int = 4, title: str = "115年12月") -> list[list[object]]:
     """A roster's rows: the first days of the first person, and 0905G for all else."""
     rows = [
         [f"{1011 + n}", NAMES[n], *((*cells, *["0905G"] * 31)[:31] if n == 0 else ["0905G"] * 31)]
         for n in range(people)
     ]
-    return [["115年12月"], [*HEAD], *rows]
+    return [[title], [*HEAD], *rows]
 
 
 @dataclass
@@ -75,12 +75,13 @@ class SheetsWeb:
     web: RunningWeb
     google: GoogleControls
     cookie: str
+    title: str = "115年12月"
+    """Which month the roster is of."""
 
     async def write(self, *cells: str, people: int = 4) -> None:
         """The planner has written the roster anew."""
-        await self.google.act(
-            "sheet", id=SPREADSHEET, tabs=tabs(month(*cells, people=people)), shared=[ADDRESS]
-        )
+        rows = month(*cells, people=people, title=self.title)
+        await self.google.act("sheet", id=SPREADSHEET, tabs=tabs(rows), shared=[ADDRESS])
 
     async def sync(self) -> None:
         """And it is looked at."""
