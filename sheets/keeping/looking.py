@@ -98,8 +98,10 @@ class Looking:
             raws, reading = self._answer(source, known, days)
             if reading is not None:
                 there = days_of(source, now, reading.zone)
-                if there != days:  # its zone was not known: the month may be another there
-                    days = there
+                # Its zone was not known: the month may be another there.
+                is_other = tabs_of(source, there) != tabs_of(source, days)
+                days = there
+                if is_other:
                     raws, reading = self._answer(source, known, days)
         except CustodyError as fault:
             return {sheet.id: self._fail(sheet, fault) for sheet in source.sheets}

@@ -242,6 +242,19 @@ async def test_the_month_is_the_spreadsheets_at_first_sight_too(
     assert [*state.periods] == ["2026-12"]
 
 
+async def test_another_day_there_is_no_reason_to_read_the_same_tab_again(
+    desk: Desk, folder: Path, keyring: TokenEncryption
+) -> None:
+    spreadsheet = await desk.add(tab())
+    settings = toml(spreadsheet).replace("zone =", "#")
+    async with keeper(desk, folder, keyring, settings) as made:
+        [source], reader = sources_of(made.mirror.sheets.values()), desk.reader()
+        at = cast(Storage, _At(made.storage, datetime(2026, 11, 30, 16, 17, tzinfo=UTC)))
+        looking = Looking(at, lambda _, *asked: reader.read(*asked))
+        await asyncio.to_thread(looking.look, source)
+    assert (await desk.google.state())["sheets"][spreadsheet]["reads"] == 1
+
+
 async def test_what_is_kept_instead_is_not_held_again_until_it_changes(
     desk: Desk, kept: Keeper, roster: str
 ) -> None:
