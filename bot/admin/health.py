@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -92,8 +93,12 @@ async def health(update: Update, context: BotContext) -> None:
 
 
 async def standing_of(services: Services) -> Standing:
-    """How the credentials are now, without reading the folder again."""
+    """How the credentials are now, without reading the folder again; holds and trouble, as all
+    processes know them."""
     core, now = services.core, services.core.custodian.clock.now()
+    await core.state.recall_rejected()
+    with suppress(CustodyError):  # what is known here is better than nothing
+        await core.state.recall_incidents()
     memory, held = core.state, core.state.rejections.held()
     last = memory.sweeps[-1].results if memory.sweeps else {}
 

@@ -56,6 +56,7 @@ async def quarantine(update: Update, context: BotContext) -> None:
 async def hold(update: Update, context: BotContext) -> None:
     """The buttons about those on hold: set all aside, or leave them."""
     await acknowledge(update.callback_query)
+    await context.core.state.recall_rejected()
     count = len(context.core.state.rejections.held())
     match argument_of(update.callback_query):
         case "ask" if count:
@@ -110,6 +111,7 @@ async def _tell(context: BotContext) -> None:
 
 async def _list(context: BotContext, page: int, t: Texts) -> tuple[str, InlineKeyboardMarkup]:
     core = context.core
+    await core.state.recall_rejected()
     first = page * _PAGE
     count, shown = await core.workers.read(core.quarantine.newest_records, first, _PAGE)
     pages = max(-(-count // _PAGE), 1)

@@ -35,6 +35,7 @@ from sandbox.clients.person import Person
 from sandbox.ports import free_port
 from sandbox.run import bot_settings
 from sandbox.server import Sandbox
+from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.errors import OperatorFault
 from security.maintenance.documents import INCIDENT, MAINTENANCE
@@ -45,6 +46,7 @@ from security.storage.holding.held_lease import HeldLease
 from security.storage.protocol import Drop, Key, Put, Unit
 from security.storage.sealing import Sealer
 from tests.journeys import connect, times_told, until, until_uploading
+from tests.security.processes import several
 from tests.storage.shared import SharedShelf, SharedStorage
 from tests.stores import MASK, between
 
@@ -423,6 +425,33 @@ async def test_an_outage_that_ends_with_another_bot_is_told_once_and_over_once(
     address = f"{second.operations}/metrics"
     async with aiohttp.ClientSession() as session, session.get(address) as got:
         assert 'drivekeeper_incidents{result="database' not in await got.text()
+
+
+async def test_who_is_on_hold_by_another_process_is_counted_and_shown(
+    start: Start,
+    people: People,
+    database: SharedShelf,
+    encryption_keys: tuple[SecretStr, ...],
+) -> None:
+    """A sweep of a web process, or of a command: the bot itself has swept nothing since."""
+    root, owners = people(900, "Root"), [Owner.user(number) for number in range(1000, 1004)]
+    start(ADMIN_USER_IDS="900")
+    await root.start()
+    await root.wait_for("Drivekeeper")
+    async with several() as others:
+        others.shelf, others.keys = database, [*encryption_keys]
+        others.connect(*owners)
+        others.endpoint.end(*owners)
+        web = others.start()
+        report = await web.sweep.run()
+        await web.fleet.learn(report)
+        assert report.held == 4
+        await root.send("/health")
+        shown = await root.wait_for("Connected")
+        assert "on hold 4" in shown.text
+        assert "No trouble" not in shown.text
+        await root.send("/quarantine")
+        await root.wait_for("On hold: 4")
 
 
 async def test_an_upload_outlasts_the_database(
