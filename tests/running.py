@@ -13,8 +13,3 @@ FEW_DAMAGED: Final = 250
 def in_rest(*values: Any) -> list[Any]:
     """Values that repeat what another one tries: `make test-rest` has them (see conftest.py)."""
     return [pytest.param(value, marks=pytest.mark.one_way) for value in values]
-
-
-def more_in_rest(rows: list[tuple[Any, ...]], but: list[tuple[Any, ...]]) -> list[Any]:
-    """The same of rows of several values, but for those that `make test` has."""
-    return [pytest.param(*row, marks=pytest.mark.one_way) for row in rows if row not in but]

@@ -55,6 +55,7 @@ def message(person: Person, number: int, text: str) -> dict[str, Any]:
     return {"update_id": number, "message": {**content, "text": text, "entities": entities}}
 
 
+@pytest.mark.one_way  # two processes; what they do is in test_inbox.py, and two tests below
 async def test_a_kill_loses_no_message_and_answers_none_twice(
     settings: dict[str, str], tmp_path: Path, google: GoogleControls, people: People
 ) -> None:

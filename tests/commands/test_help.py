@@ -107,7 +107,9 @@ LATER: Final = {
 }
 
 
-@pytest.mark.parametrize("line", ["version", "--version", "--help", "tokens -h", "sandbox --help"])
+@pytest.mark.parametrize(
+    "line", ["version", "tokens -h", *in_rest("--version", "--help", "sandbox --help")]
+)
 def test_who_asks_what_there_is_waits_for_no_command(line: str) -> None:
     """Nothing but typer and what it draws with is imported, and a third of a second is plenty."""
     said, modules, seconds = run(_COMMAND, *line.split())
@@ -134,7 +136,7 @@ def test_completion_waits_for_no_command_either() -> None:
     assert said.split() == ["--rollback"]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", *in_rest("zsh", "fish")])
 def test_completion_can_be_installed(shell: str, tmp_path: Path) -> None:
     """Into the home of whoever asks, without the network."""
     named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # else: the one that runs

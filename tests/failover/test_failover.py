@@ -11,7 +11,6 @@ import pytest
 from tests.crash.upload_bot import Moment, Step
 from tests.failover.trial import Trial, Way
 from tests.mariadb import MariaDB
-from tests.running import more_in_rest
 
 _CHUNK: Final = "google.upload.chunk"
 _SIZE: Final = 20_000_000
@@ -39,13 +38,15 @@ OF_A_SERVER: Final = {
 }
 """With those of files in a shared folder, below, these are twenty."""
 WAYS: Final[tuple[Way, ...]] = ("killed", "stopped", "stopped for long")
-FEW: Final[list[tuple[str, Way]]] = [("half of a file has gone", "killed")]
 ALL: Final = [(name, WAYS[number % len(WAYS)]) for number, name in enumerate(MOMENTS)]
 SERVED: Final = [(name, WAYS[number % len(WAYS)]) for number, name in enumerate(OF_A_SERVER)]
 pytestmark = pytest.mark.encryption("on")
 
 
-@pytest.mark.parametrize(("name", "struck"), [*FEW, *more_in_rest(ALL, FEW)])
+# In CI alone, as all of these: each starts several processes. `make test` has the parts of it, in
+# bot/test_standby.py, bot/test_inbox.py and bot/test_upload_queue.py.
+@pytest.mark.one_way
+@pytest.mark.parametrize(("name", "struck"), ALL)
 async def test_nothing_is_lost_and_nothing_done_twice(
     name: str, struck: Way, tmp_path: Path
 ) -> None:
