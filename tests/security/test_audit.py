@@ -117,7 +117,9 @@ def test_processes_and_threads_at_once_lose_no_line_and_tear_none(folder: Path) 
         assert writer.communicate(timeout=60)[1] == ""
     parts = sorted((folder / "audit").iterdir())
     assert len(parts) > 5
-    for line in b"".join(part.read_bytes() for part in parts).splitlines():
+    # Whoever opens a part just while another line reaches it takes that for one that was cut, and
+    # ends it: of that an empty line is left.
+    for line in filter(None, b"".join(part.read_bytes() for part in parts).splitlines()):
         json.loads(line)
     owners = [ANN, *map(Owner.user, range(1, 5))]
     assert Counter(entry.owner for entry in here.read()) == {MASK(o.name): 300 for o in owners}
