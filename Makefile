@@ -59,9 +59,9 @@ run: $(VENV)/.run
 	@$(BIN)/python -m cli run
 
 # Everything: in files without encryption and with it, and in a database. Most tests wait (for the disk, first of all), so there
-# are more workers than cores, but few: each collects for seconds. Files are in memory where there is some. `.ci/run` adds what
-# takes longer: a hundred people at once, and the other ways of `one_way` tests, and other ways of keeping documents.
-WORKERS ?= 6
+# are more workers than cores (six take a tenth longer than eight, ten are as fast), and files in memory where there is some.
+# `.ci/run` adds what takes longer: a hundred people at once, and the other ways of `one_way` tests, and other ways of keeping documents.
+WORKERS ?= 8
 # off, on (files without encryption, and with it), sqlite, mariadb: one way alone, with all of its
 # tests; usual: see tests/conftest.py. Off and on may be said as ENCRYPTION= as well.
 WAYS ?= $(or $(ENCRYPTION),usual)
