@@ -12,7 +12,7 @@ from tests.fixtures import StartBot
 BASE = "https://drive.example"
 
 
-@pytest.mark.one_way("on")
+@pytest.mark.encryption("on")
 async def test_the_link_is_in_the_button_and_not_in_the_text(
     start_bot: StartBot, people: Callable[..., Person]
 ) -> None:
