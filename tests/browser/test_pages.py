@@ -6,7 +6,7 @@ Screenshots are kept in test-artifacts/browser/pages/. `make test-web` runs all 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -83,31 +83,29 @@ def look_at(page: Page, name: str, *, contrast: bool = True) -> None:
     assert found.violations_count == 0, f"{name}: {found.generate_report()}"
 
 
-def walk(
-    browser: Browser,
-    folder: str,
-    address: str,
-    pages: tuple[str, ...],
-    language: str,
-    width: int,
-    theme: str,
-    *,
-    contrast: bool = True,
-) -> None:
-    """Look at pages in one language, at one width, in one theme.
+Walk = Callable[..., None]
 
-    Args:
-        folder: for the pictures; no other test's.
-    """
-    size: ViewportSize = {"width": width, "height": 800}
-    is_dark = theme == "dark"
-    with person(browser, f"pages/{folder}", viewport=size, dark=is_dark, locale=language) as visit:
-        page = visit.chat
-        for path in pages:
-            page.goto(address + path)
-            name = re.sub(r"\W+", "-", path.partition("=")[2] or path).strip("-")
-            page.screenshot(path=visit.folder / f"{name}.png", full_page=True)
-            look_at(page, f"{name} ({language}, {width} px, {theme})", contrast=contrast)
+
+@pytest.fixture
+def walk(browser: Browser, request: pytest.FixtureRequest, address: str) -> Walk:
+    """`walk(pages, language, width, theme)`: look at pages in one language, at one width, in one
+    theme. The pictures go into a folder of the test's own: others walk beside it."""
+    folder = f"pages/{request.node.name}"
+
+    def look_around(
+        pages: tuple[str, ...], language: str, width: int, theme: str, *, contrast: bool = True
+    ) -> None:
+        size: ViewportSize = {"width": width, "height": 800}
+        is_dark = theme == "dark"
+        with person(browser, folder, viewport=size, dark=is_dark, locale=language) as visit:
+            page = visit.chat
+            for path in pages:
+                page.goto(address + path)
+                name = re.sub(r"\W+", "-", path.partition("=")[2] or path).strip("-")
+                page.screenshot(path=visit.folder / f"{name}.png", full_page=True)
+                look_at(page, f"{name} ({language}, {width} px, {theme})", contrast=contrast)
+
+    return look_around
 
 
 @pytest.mark.parametrize(
@@ -120,16 +118,10 @@ def walk(
     ],
 )
 def test_pages_fit_and_can_be_used_by_everybody(
-    browser: Browser,
-    request: pytest.FixtureRequest,
-    address: str,
-    pages: tuple[str, ...],
-    language: str,
-    width: int,
-    theme: str,
+    walk: Walk, pages: tuple[str, ...], language: str, width: int, theme: str
 ) -> None:
     """A few of them, which have most of what there is."""
-    walk(browser, request.node.name, address, pages, language, width, theme)
+    walk(pages, language, width, theme)
 
 
 EVERY = pytest.mark.parametrize(
@@ -154,13 +146,7 @@ EVERY = pytest.mark.parametrize(
     ],
 )
 def test_every_state_fits_and_can_be_used_by_everybody(
-    browser: Browser,
-    request: pytest.FixtureRequest,
-    address: str,
-    pages: tuple[str, ...],
-    language: str,
-    width: int,
-    theme: str,
+    walk: Walk, pages: tuple[str, ...], language: str, width: int, theme: str
 ) -> None:
     """Nothing scrolls sideways, nothing is too small to be hit, and axe finds nothing.
 
@@ -168,7 +154,7 @@ def test_every_state_fits_and_can_be_used_by_everybody(
     in each language.
     """
     contrast = language == "zh-TW"
-    walk(browser, request.node.name, address, pages, language, width, theme, contrast=contrast)
+    walk(pages, language, width, theme, contrast=contrast)
 
 
 @IN_REST
