@@ -139,9 +139,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
 
     @app.post("/files/{id}/remove")
     async def remove(id: str) -> Response:
-        record = shelf.find(id)
-        if record is not None and record.state != "done":
-            await asyncio.to_thread(sender.cancel, id)
+        await asyncio.to_thread(sender.cancel, id)
         return back()
 
     @app.get("/files/{id}/content")

@@ -168,13 +168,13 @@ class Sender:
         shelf = self._route.shelf
         with self._wanted:
             record = shelf.find(id)
+            if record is None or record.state == "done":  # it may have arrived just now
+                return
             shelf.leaves(id)
             if id in self._busy:
                 if (live := self._live.get(id)) is not None:
                     live.stop.interrupted = False  # by `look`: now it is somebody
                     live.stop.set()
-                return
-            if record is None:
                 return
             self._busy.add(id)  # nobody begins with it now
         try:

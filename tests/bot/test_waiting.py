@@ -392,7 +392,7 @@ async def test_a_request_for_consent_is_cancelled_while_a_refresh_waits_for_goog
 async def test_a_cancel_that_the_stop_comes_upon_is_answered_all_the_same(
     start_bot: StartBot, google: GoogleControls, people: People
 ) -> None:
-    """Amid its handling."""
+    """Amid its handling, or before: then by the next start."""
     ann = people()
     async with start_bot(WEB_PORT=0) as bot:
         await connect(ann, google, AMY)
@@ -404,9 +404,11 @@ async def test_a_cancel_that_the_stop_comes_upon_is_answered_all_the_same(
         before = kept(bot.folder)
         await ann.send("/cancel")
         await until(lambda: bool(kept(bot.folder) - before))
-    await ann.wait_for("Nothing was connected")
-    for event in ("handler_failed", "python_warning"):
-        assert logged(bot, event) == []
+    async with start_bot(WEB_PORT=0) as next_bot:  # which finds it where it was not begun
+        await ann.wait_for("Nothing was connected", since=0)
+    for run in (bot, next_bot):
+        for event in ("handler_failed", "python_warning"):
+            assert logged(run, event) == []
 
 
 @pytest.mark.one_way("off")

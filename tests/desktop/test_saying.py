@@ -162,6 +162,17 @@ async def test_what_has_arrived_before_it_is_cancelled_is_said_to_be_there(
     assert len(await files(google)) == 1
 
 
+async def test_what_arrives_while_cancel_is_pressed_stays_in_the_history(tmp_path: Path) -> None:
+    """The page that was pressed on did not know yet."""
+    kept = manager(tmp_path)
+    shelf = Shelf(tmp_path / "queue", this_system(), kept.keyring)
+    sender = Sender(Route(shelf, kept, DIRECT, NOWHERE, lambda at: DriveApi(at, DIRECT)))
+    record = add(shelf)
+    arrived = shelf.change(record.id, state="done", file_id=FILE_ID, ended_at=shelf.now())
+    sender.cancel(record.id)
+    assert shelf.all() == [arrived]
+
+
 async def test_what_never_went_is_not_said_to_be_perhaps_in_drive(tmp_path: Path) -> None:
     """It was begun, no byte of it went, and the next start meets a key that opens nothing."""
     session = {"state": "waiting", "file_id": FILE_ID, "session_url": f"{NOWHERE}/upload?id=1"}
