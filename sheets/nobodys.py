@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sheets.kinds.contents import LEAVE, REST, SHIFT, Codes, Duty, Roster
+from sheets.kinds.contents import LEAVE, REST, SHIFT, Codes, Contents, Duty, Roster
 from sheets.timing import shift_of
 
 FEWEST: Final = 3
@@ -47,9 +47,11 @@ class CrewDay:
     """Remarks, and whatever else."""
 
 
-def is_nobodys(roster: Roster) -> bool:
-    """Whether there are enough people for none of them to be told from the others."""
-    return len({person for person, _ in roster.duties}) >= FEWEST
+def on_duty(contents: Contents) -> int | None:
+    """How many people have anything on any day; None: it is no roster."""
+    if not isinstance(contents, Roster):
+        return None
+    return len({person for person, _ in contents.duties})
 
 
 def crew_days(roster: Roster, codes: Codes | None, zone: ZoneInfo | None) -> list[CrewDay]:

@@ -101,6 +101,9 @@ class VersionRecord(Kept):
     """The administrator who did, as in departments/administrators/who.py."""
     size: tuple[int, int] = (0, 0)
     """People and their days; codes or rows, twice."""
+    on_duty: int | None = None
+    """How many people have anything on any day; None: it is no roster, or was kept before this
+    was."""
     parts: int = 1
     body: str = Field(repr=False)
 

@@ -23,6 +23,7 @@ from sheets.keeping.kinds import SHEETS, STOPPED
 from sheets.keeping.sources import Source, days_of, tabs_of, today_of
 from sheets.keeping.versions import Version, Versions, id_at, newest, size_of
 from sheets.kinds.contents import Contents, Parsed
+from sheets.nobodys import on_duty
 from sheets.parsing import Looked, look, missing
 from sheets.shapes.file import Sheet
 from sheets.versions.difference import counts
@@ -319,5 +320,6 @@ def _record_of(verdict: Verdict, tab: str, before: str, now: float) -> VersionRe
         counts=None if verdict.change is None else counts(verdict.change),
         warnings=verdict.findings,
         size=(0, 0) if verdict.contents is None else size_of(verdict.contents),
+        on_duty=None if verdict.contents is None else on_duty(verdict.contents),
         body="",
     )

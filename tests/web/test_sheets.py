@@ -115,6 +115,37 @@ async def test_a_computer_sees_how_many_and_never_who(front: SheetsWeb) -> None:
         assert (few.status_code, few.json()["code"]) == (403, "personal")
 
 
+async def test_of_few_people_a_computer_is_not_told_how_many(front: SheetsWeb) -> None:
+    """Nor how much is another than before, as long as one of the two versions is of so few: that
+    somebody came, changed or went. Nor of a table that may be of persons."""
+    await front.sync()
+    for cells, people in (([""] * 31, 3), (["(特)"], 2), (["(特)"], 4)):  # of three one has nothing
+        await front.write(*cells, people=people)
+        await front.sync()
+
+    async def told(browser: httpx.AsyncClient, path: str) -> list[tuple[Any, Any, Any]]:
+        versions = (await browser.get(f"{path}/versions")).json()["versions"]
+        fields = ("people_or_rows", "cells", "difference")
+        return [tuple(one.get(name) for name in fields) for one in versions]
+
+    async with await front.computer() as computer, front.administrator() as browser:
+        assert [one[:2] for one in await told(computer, ROSTER)] == [
+            *((4, 124), (None, None), (None, None), (4, 124)),
+        ]
+        assert [one[2] for one in await told(computer, ROSTER)] == [None] * 4
+        assert [one[:2] for one in await told(browser, ROSTER)] == [
+            *((4, 124), (2, 62), (3, 62), (4, 124)),
+        ]
+        await front.write("(病)")
+        await front.sync()
+        [newest, *_] = await told(computer, ROSTER)
+        assert newest == (4, 124, {"changed": 1, "came": 0, "went": 0})
+        assert await told(computer, "/api/sheets/tanhae/phones") == [(None, None, None)]
+        assert await told(browser, "/api/sheets/tanhae/phones") == [(2, 2, None)]
+        for path in ("/api/sheets/tanhae/stops", CODES):
+            assert await told(computer, path) == [(2, 2, None)]
+
+
 async def test_shifts_have_their_times_by_person_and_month(front: SheetsWeb) -> None:
     await front.write("1735N", "R/0905G(+2)", "(特)", "站訓")
     await front.sync()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from sheets.keeping.forms import SheetState
+from sheets.keeping.forms import SheetState, VersionRecord
 from sheets.keeping.services import SheetServices
 from sheets.keeping.versions import Opened, Version
 from sheets.kinds.contents import Codes, Roster, Rows
-from sheets.nobodys import is_nobodys
+from sheets.nobodys import FEWEST, on_duty
+from sheets.shapes.models import CodeTable
 from sheets.timing import zone_of
 from sheets.versions.difference import difference
 from web.api.sheets import answers, said, standing, tables
@@ -154,13 +156,27 @@ class Reading:
         rest = [one for cursor, one in by_cursor if before is None or cursor < before]
         page = rest[:limit]
         found: Said = standing.standing(wish.sheet, state, in_full=wish.asker.sees_people)
+        records = dict(self._sheets.versions.records(page))
+        counted = None if wish.asker.sees_people else self._counted(wish, records)
         found["versions"] = [
-            standing.version(one, record, state, in_full=wish.asker.sees_people)
-            for one, record in self._sheets.versions.records(page)
+            standing.version(one, record, state, counted) for one, record in records.items()
         ]
         if len(rest) > limit:
             found["next"] = standing.cursor(page[-1])
         return _object(found)
+
+    def _counted(self, wish: Wish, records: Mapping[Version, VersionRecord]) -> set[Version]:
+        """Of which of these, and of those that counted before them, a computer is told how much is
+        in them: of those that it may read."""
+        before = [replace(one, id=record.before) for one, record in records.items()]
+        others = self._sheets.versions.records([one for one in before if one not in records])
+        shape = wish.sheet.shape
+        are_open = isinstance(shape, CodeTable) or not getattr(shape, "persons", True)
+        return {
+            one
+            for one, record in (*records.items(), *others)
+            if (are_open if record.on_duty is None else record.on_duty >= FEWEST)
+        }
 
     def _meant(
         self, wish: Wish, period: str | None, *, or_all: bool = False
@@ -209,10 +225,11 @@ class Reading:
         """Refuse a computer what may be of a person."""
         if wish.asker.sees_people:
             return
+        people = on_duty(opened.contents)
         is_personal = (
-            not is_nobodys(opened.contents)
-            if isinstance(opened.contents, Roster)
-            else isinstance(opened.contents, Rows) and getattr(wish.sheet.shape, "persons", True)
+            isinstance(opened.contents, Rows) and getattr(wish.sheet.shape, "persons", True)
+            if people is None
+            else people < FEWEST
         )
         if is_personal:
             raise _denied(wish)

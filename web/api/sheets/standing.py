@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from dataclasses import replace
 from typing import Any
 
 from sheets.faults import Finding
@@ -53,28 +54,32 @@ def brief(sheets: SheetServices, department: str) -> list[Said]:
 
 
 def version(
-    one: Version, record: VersionRecord, state: SheetState | None, *, in_full: bool
+    one: Version,
+    record: VersionRecord,
+    state: SheetState | None,
+    counted: Container[Version] | None,
 ) -> Said:
     """One version.
 
     Args:
-        in_full: who had it count, as well.
+        counted: of which versions it is said how much is in them; None: of all, and who had one
+            count, as well.
     """
     found: Said = {"version": one.id}
     if one.period:
         found["period"] = one.period
-    found |= {
-        **{"read_at": in_utc(one.at), "state": _state(one, state), "tab": record.tab},
-        **{"people_or_rows": record.size[0], "cells": record.size[1]},
-    }
-    if record.counts is not None:
-        numbers = record.counts
+    found |= {**{"read_at": in_utc(one.at), "state": _state(one, state), "tab": record.tab}}
+    if counted is None or one in counted:
+        found |= {"people_or_rows": record.size[0], "cells": record.size[1]}
+    numbers = record.counts
+    both = (one, replace(one, id=record.before))
+    if numbers is not None and (counted is None or all(each in counted for each in both)):
         found["difference"] = {
             **{"changed": numbers.changed, "came": numbers.came, "went": numbers.went}
         }
     if record.accepted_at is not None:
         found["accepted_at"] = when(record.accepted_at)
-        if in_full:
+        if counted is None:
             found["accepted_by"] = record.accepted_by
     return found
 

@@ -36,10 +36,16 @@ class VersionAnswer(Answer):
     )
     tab: str
     difference: Counts | None = Field(
-        None, description="From the one that counted before; left out of the first."
+        None,
+        description="From the one that counted before; left out of the first, and for computers "
+        "where they may not read one of the two.",
     )
-    people_or_rows: int
-    cells: int
+    people_or_rows: int | None = Field(
+        None,
+        description="For computers left out of what they may not read: a roster of fewer than "
+        "three people, a table that may be of persons.",
+    )
+    cells: int | None = Field(None, description="The same.")
     accepted_at: datetime | None = Field(
         None, description="Of one that was held: since when it counts."
     )
