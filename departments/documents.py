@@ -149,6 +149,17 @@ class Shelf(Generic[M]):
         """The step that keeps `content`, for a unit."""
         return Put(Key(self._kind, name), content.model_dump(mode="json"), expected)
 
+    def replacing(self, held: Held[M], content: M, steps: Sequence[Step]) -> list[Step]:
+        """The steps that keep `content` in its place once others are made, for a unit.
+
+        None of them is made where it has changed since it was read: on files, where each is made by
+        itself, it is put as it is first.
+        """
+        if not steps:
+            return [self.putting(held.name, content, held.version)]
+        as_it_is = self.putting(held.name, held.content, held.version)
+        return [as_it_is, *steps, self.putting(held.name, content, ANY)]
+
     def dropping(self, held: Held[M]) -> Drop:
         """The step that keeps it no longer; a conflict where it has changed since it was read."""
         return Drop(Key(self._kind, held.name), held.version)

@@ -96,11 +96,11 @@ class Decisions:
         periods = {**state.periods, version.period: Period(current=current)}
         changed = now if is_accepted else state.changed_at
         after = state.model_copy(update={"periods": periods, "changed_at": changed})
-        put = self._states.putting(version.sheet, after, held.version)
         done: Action = "sheet_accepted" if is_accepted else "sheet_kept"
         owner = Owner.parse(f"department:{version.sheet.partition('.')[0]}")
         events = [Event("confirmed", _mask_of(by), STOPPED), Event(done, owner)]
-        only(self._storage.apply([Unit([*steps, put], events=events)]))
+        all_steps = self._states.replacing(held, after, steps)
+        only(self._storage.apply([Unit(all_steps, events=events)]))
         if is_accepted:
             _log.info("sheet_changed", owner=owner)
 

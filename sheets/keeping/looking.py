@@ -269,11 +269,13 @@ class Looking:
             held: Held[SheetState] | None = self._states.find(sheet.id)
             before = SheetState() if held is None else held.content
             after, steps = how(before)
-            expected = ABSENT if held is None else held.version
             # Last: what it refers to is there by then.
-            put = self._states.putting(sheet.id, after, expected)
+            if held is None:
+                steps = [*steps, self._states.putting(sheet.id, after, ABSENT)]
+            else:
+                steps = self._states.replacing(held, after, steps)
             try:
-                only(self._storage.apply([Unit([*steps, put])]))
+                only(self._storage.apply([Unit(steps)]))
             except Conflict:  # somebody has accepted what was held
                 continue
             return before, after

@@ -17,7 +17,7 @@ from security.errors import CustodyError, OperatorFault
 from security.storage.catalogue import owner_by_stem
 from security.storage.each import only
 from security.storage.events import Action, Event
-from security.storage.protocol import ANY, Conflict, Step, Storage, Unit
+from security.storage.protocol import ABSENT, Conflict, Step, Storage, Unit
 from sheets.people.kinds import ASKS
 from sheets.people.links import Link, LinkRecord, Links
 from sheets.people.numbers import is_same
@@ -222,8 +222,13 @@ class Asks:
             is_same = was is not None and was.number == number
             if ask.is_again and not is_same:  # they have taken it back, or have another one
                 return None
-            every = self._links.whose(department, number)
-            others = [one for one in every if one.owner != ask.owner]
+            others = {
+                one.owner: theirs
+                for one in self._links.whose(department, number)
+                if one.owner != ask.owner
+                and (theirs := self._links.find(one.owner, department)) is not None
+                and theirs.content.number == number
+            }
             known = was.names if was is not None and is_same else ()
             link = LinkRecord(
                 # Whoever has only another number now is told what they were told before.
@@ -236,18 +241,17 @@ class Asks:
                 confirmed_at=self._storage.now(),
                 confirmed_by=by.owner.name,
             )
-            # Asked again, nobody is linked anew who is just taking it back.
-            expected = old.version if old is not None and ask.is_again else ANY
+            expected = ABSENT if old is None else old.version
             steps: list[Step] = [
                 self._links.putting(ask.owner, link, expected),
-                *map(self._links.dropping, others),
+                *map(self._links.dropping, others.values()),
             ]
             events = [
                 Event("roster_linked", ask.owner),
-                *(Event("roster_unlinked", one.owner, "roster_linked") for one in others),
+                *(Event("roster_unlinked", owner, "roster_linked") for owner in others),
             ]
             decided = self._decide(held, ask, "confirmed", by, steps, events)
-            return Decided(decided, True, tuple(one.owner for one in others), number)
+            return Decided(decided, True, tuple(others), number)
 
         return self._decided(id, once)
 
@@ -299,13 +303,9 @@ class Asks:
         record = ask.record.model_copy(update=update)
         action: Action = "confirmed"
         result = "roster_linked" if state == "confirmed" else "roster_refused"
-        decision = self._shelf.putting(held.name, record, held.version)
-        # On files one comes after the other. The decision first: where a crash comes between, they
-        # ask again. Where it is about a link that there is, that first: it may be another by now.
-        unit = Unit(
-            [*steps, decision] if ask.is_again else [decision, *steps],
-            events=[Event(action, by.owner, result), *events],
-        )
+        decided = [Event(action, by.owner, result), *events]
+        # On files the decision is last: where a crash comes before it, an administrator taps again.
+        unit = Unit(self._shelf.replacing(held, record, steps), events=decided)
         only(self._storage.apply([unit]))
         return Ask(ask.id, ask.owner, record)
 

@@ -13,7 +13,7 @@ from security.credential import Owner
 from security.storage.catalogue import owner_by_stem
 from security.storage.each import only
 from security.storage.events import Event
-from security.storage.protocol import ANY, Drop, Key, Put, Storage, Unit, Version
+from security.storage.protocol import Drop, Key, Put, Storage, Unit, Version
 from sheets.people.kinds import LINKS
 
 MOST_WAITED_FOR: Final = 24
@@ -145,7 +145,7 @@ class Links:
         """What is kept of a person's link to a department's rosters; None: there is none."""
         return self._shelf.find(_name(owner, department))
 
-    def putting(self, owner: Owner, record: LinkRecord, expected: Version = ANY) -> Put:
+    def putting(self, owner: Owner, record: LinkRecord, expected: Version) -> Put:
         """The step that links them, for a unit.
 
         Args:

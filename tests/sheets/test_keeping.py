@@ -213,6 +213,38 @@ async def test_what_was_accepted_amid_a_look_counts(desk: Desk, kept: Keeper, ro
     assert (kept.state().held, len(current(kept).people)) == ({}, 1)
 
 
+async def test_what_was_accepted_amid_a_look_at_something_newer_stays_there(
+    desk: Desk, kept: Keeper, roster: str
+) -> None:
+    """The look takes the newer one in, and would have forgotten what was held until then."""
+    await kept.mirror.look()
+    await write(desk, roster, 1)
+    await sync(kept)
+    held = kept.state().held["2026-12"].held
+    await write(desk, roster, 4, "1425G")
+    accept = partial(Decisions(kept.storage).accept, "tanhae.r0", "2026-12", OPS)
+    reader, [source] = desk.reader(), sources_of(kept.mirror.sheets.values())
+    looking = Looking(between(kept.storage, accept), lambda _, *asked: reader.read(*asked))
+    await asyncio.to_thread(looking.look, source, kept.storage.now() + 1)
+    newest, *older = kept.versions.of("tanhae.r0")
+    assert held in [one.id for one in older]
+    record = kept.versions.record(newest)
+    assert record is not None
+    assert (record.before, len(older), len(current(kept).people)) == (held, 2, 4)
+
+
+async def test_who_drops_what_another_has_just_accepted_has_decided_nothing(
+    desk: Desk, kept: Keeper, roster: str
+) -> None:
+    await kept.mirror.look()
+    await write(desk, roster, 1)
+    await sync(kept)
+    first = partial(Decisions(kept.storage).accept, "tanhae.r0", "2026-12", OPS)
+    second = Decisions(between(kept.storage, first))
+    assert second.keep("tanhae.r0", "2026-12", ROOT) is None
+    assert (kept.state().held, len(current(kept).people)) == ({}, 1)
+
+
 class _At:
     """A storage at another time."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -222,6 +223,47 @@ def test_who_has_looked_before_another_decided_has_decided_nothing(
     assert decided is not None
     assert (decided.is_new, decided.ask.record.decided_name) == (False, "李")
     assert people.links.of(ALICE) == []
+
+
+def test_a_yes_that_comes_upon_a_no_shows_nothing_of_that_month(
+    people: DutyPeople, storage: Storage
+) -> None:
+    """Of two administrators at the same moment."""
+    link(people, ALICE)
+    [mine] = people.links.of(ALICE)
+    id = people.asks.ask_again(mine, ("x",), "2026-12")
+    assert id is not None
+    late = Asks(between(storage, lambda: people.asks.refuse(id, LI)), people.links)
+    decided = late.confirm(id, "tanhae", "A1001", CHEN, ("x",))
+    assert decided is not None
+    assert (decided.is_new, decided.ask.record.state) == (False, "refused")
+    assert people.links.of(ALICE) == [mine]
+
+
+def test_what_somebody_turns_off_while_a_yes_is_kept_stays_off(
+    people: DutyPeople, storage: Storage
+) -> None:
+    link(people, ALICE)
+    people.links.tell_changes(ALICE, "tanhae", tell=True)
+    ask, _ = people.asks.ask(ALICE, "A2002", "Alice")
+    off = partial(people.links.tell_changes, ALICE, "tanhae", tell=False)
+    late = Asks(between(storage, off), people.links)
+    assert late.confirm(ask.id, "tanhae", "A2002", CHEN) is not None
+    assert [(one.number, one.changes) for one in people.links.of(ALICE)] == [("A2002", False)]
+
+
+def test_who_is_given_another_number_meanwhile_keeps_that(
+    people: DutyPeople, storage: Storage
+) -> None:
+    """Though somebody else has theirs of until then by now."""
+    link(people, BOB)
+    ask, _ = people.asks.ask(ALICE, "A1001", "Alice")
+    late = Asks(between(storage, lambda: link(people, BOB, "A2002")), people.links)
+    decided = late.confirm(ask.id, "tanhae", "A1001", CHEN)
+    assert decided is not None
+    assert (decided.is_new, decided.displaced) == (True, ())
+    numbers = [one.number for owner in (ALICE, BOB) for one in people.links.of(owner)]
+    assert numbers == ["A1001", "A2002"]
 
 
 def test_months_are_waited_for(people: DutyPeople) -> None:
