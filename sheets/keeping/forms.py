@@ -45,7 +45,7 @@ class SheetState(Kept):
     """How a sheet stands."""
 
     looked_at: float | None = None
-    """When Google answered last."""
+    """When the last look that Google has answered began."""
     changed_at: float | None = None
     """When there was a new version last."""
     due_at: float = 0.0

@@ -107,7 +107,7 @@ class Looking:
         except CustodyError as fault:
             return {sheet.id: self._fail(sheet, fault) for sheet in source.sheets}
         return {
-            sheet.id: self._take(sheet, reading, raws[sheet.id], days[sheet.id])
+            sheet.id: self._take(sheet, reading, raws[sheet.id], days[sheet.id], began=now)
             for sheet in source.sheets
         }
 
@@ -177,14 +177,16 @@ class Looking:
             _log.warning("sheet_not_read", owner=_owner(sheet), result=fault.code)
         return after
 
-    def _take(self, sheet: Sheet, reading: Reading | None, raw: str, today: date) -> SheetState:
+    def _take(
+        self, sheet: Sheet, reading: Reading | None, raw: str, today: date, *, began: float
+    ) -> SheetState:
         """What follows for one sheet. None: Google's answer is the one of last time."""
         now = self._storage.now()
 
         def taken(state: SheetState) -> tuple[SheetState, list[Step]]:
             looked = state.model_copy(
                 update={
-                    "looked_at": now,
+                    "looked_at": began,  # what was written since need not be in the answer
                     "due_at": now + jittered(self._interval, _SPREAD),
                     "raw": raw,
                     "failures": 0,

@@ -124,7 +124,7 @@ class Mirror:
         """Join the look that is under way, or begin one; one that began before it was asked for
         does not do."""
         task = self._running.get(source.lease)
-        if task is not None and asked_at is not None:
+        while task is not None and asked_at is not None:
             await asyncio.wait((task,))
             task = self._running.get(source.lease)
         if task is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, date, datetime, timedelta
@@ -102,6 +103,29 @@ async def test_what_has_slept_is_looked_at_once_by_all_who_ask(
         await asyncio.sleep(0.1)
         await asyncio.gather(*(kept.mirror.catch_up() for _ in range(5)))
         assert (await desk.google.state())["sheets"][roster]["reads"] == 2
+
+
+async def test_who_asks_while_google_answers_another_has_a_look_that_began_later(
+    desk: Desk, roster: str, folder: Path, keyring: TokenEncryption
+) -> None:
+    """What the planner wrote since was not in the answer to the one before."""
+    reader, answered, goes_on = desk.reader(), threading.Event(), threading.Event()
+
+    def read(_: str, *asked: Any) -> bytes:
+        body = reader.read(*asked)
+        answered.set()
+        assert goes_on.wait(10)
+        return body
+
+    async with keeper(desk, folder, keyring, toml(roster), read=read) as kept:
+        first = asyncio.create_task(kept.mirror.look())
+        await asyncio.to_thread(answered.wait, 10)
+        await write(desk, roster, 3)
+        asked = asyncio.create_task(sync(kept))
+        await asyncio.sleep(0)
+        goes_on.set()
+        await asyncio.gather(first, asked)
+        assert len(current(kept).people) == 3
 
 
 async def test_the_same_cells_are_no_version_and_others_are_one_with_their_differences(
