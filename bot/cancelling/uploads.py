@@ -18,9 +18,8 @@ from bot.delivery.messages import acknowledge, tolerated
 from bot.texts.catalogue import Texts
 from bot.texts.filenames import incoming_files
 from bot.uploads.ends import CANCELLED
-from bot.uploads.jobs import UploadJob
+from bot.uploads.jobs import Stopping, UploadJob
 from bot.uploads.progress import tell_of
-from bot.uploads.queue import Stopping
 from bot.uploads.texts import cancelled as cancel_texts
 
 _PATIENCE_SECONDS: Final = 30

@@ -172,15 +172,10 @@ async def retry_tapped(update: Update, context: BotContext) -> UploadJob | None:
 async def upload_again(update: Update, context: BotContext) -> None:
     """The button of a file that was in Drive already: upload it all the same."""
     query = query_of(update)
-    job = await context.services.uploads.find(context.owner, argument_of(query))
-    if job is None or job.files[0].result != "duplicate":
+    job = await context.services.uploads.again(context.owner, argument_of(query))
+    if job is None:
         await acknowledge(query, context.t.label("This file is gone. Please send it again."))
         return
-    changes = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "there": None}
-    job = job.with_file(0, **changes, again=True).model_copy(
-        update={"state": "queued", "finished_at": None}
-    )
-    await context.services.uploads.restart(job)
     await acknowledge(query)
     await _show_accepted(update, context, job, context.t)
 

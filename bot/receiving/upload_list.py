@@ -14,9 +14,8 @@ from bot.receiving import files
 from bot.texts.buttons import Row, button, keyboard
 from bot.texts.catalogue import Texts
 from bot.texts.file_keyboards import short
-from bot.uploads.jobs import UploadJob
+from bot.uploads.jobs import Stopping, UploadJob
 from bot.uploads.progress import tell_of
-from bot.uploads.queue import Stopping
 from bot.uploads.texts import cancelled as cancel_texts
 from bot.uploads.texts.arrived import was_there
 from security.credential import Owner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
 from typing import Any, Final, Literal
@@ -229,6 +230,17 @@ class UploadJob(BaseModel):
         )
         return self.model_copy(update={"state": "queued", "files": files})
 
+    @property
+    def was_there(self) -> bool:
+        """Whether it is one file, which was not uploaded for it was in Drive before."""
+        return len(self.files) == 1 and self.files[0].result == "duplicate"
+
+    def all_the_same(self) -> UploadJob:
+        """A copy that is queued once more, whatever is in Drive."""
+        file = {"state": "waiting", "result": "", "drive_file_id": "", "link": "", "there": None}
+        anew = {"state": "queued", "finished_at": None}
+        return self.with_file(0, **file, again=True).model_copy(update=anew)
+
     def unplaced(self) -> UploadJob:
         """A copy that knows nothing of the Drive it was begun in: another one may follow."""
         files = tuple(
@@ -239,6 +251,15 @@ class UploadJob(BaseModel):
         )
         nowhere = dict.fromkeys(("account_id", "folder_id", "folder_name"), "")
         return self.model_copy(update={**nowhere, "folder_was_made_again": False, "files": files})
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """A job that was running when it was cancelled: it ends soon, and says so itself."""
+
+    job: UploadJob
+    again: bool
+    """Whether it was to end already, or had ended and was about to say so."""
 
 
 def job_id_of(owner: Owner, update_id: int, album: str | None = None) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from bot.delivery.conversation import Conversation
 from bot.uploads.ends import CANCELLED, EXPIRED, UploadEnds
-from bot.uploads.jobs import State, UploadJob
+from bot.uploads.jobs import State, Stopping, UploadJob
 from bot.uploads.journal import UploadJournal
 from bot.uploads.scheduler import RunJob, Scheduler
 from security.credential import Owner
@@ -23,15 +22,6 @@ KEPT: Final = timedelta(days=7)
 _KEPT_EACH: Final = 50
 _TAKING_SECONDS: Final = 600
 """A file is taken in long before that, however long Telegram makes its message wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """A job that was running when it was cancelled: it ends soon, and says so itself."""
-
-    job: UploadJob
-    again: bool
-    """Whether it was to end already, or had ended and was about to say so."""
 
 
 class UploadQueue:
@@ -118,15 +108,22 @@ class UploadQueue:
                 await self._add(current)
             return current
 
-    async def restart(self, job: UploadJob) -> None:
-        """Write down and queue what has ended, as a job that begins anew."""
-        async with self.changing(job.owner):
-            await self._add(job)
+    async def again(self, owner: Owner, job_id: str) -> UploadJob | None:
+        """Queue a file all the same that was in Drive before; None: it is gone, or was not."""
+        job = await self.find(owner, job_id)
+        if job is not None and job.was_there:  # its end is written down once that is told
+            await self._scheduler.until_told(owner, job_id)
+        async with self.changing(owner):
+            job = await self.find(owner, job_id)
+            if job is None or not job.was_there:
+                return None
+            await self._add(job := job.all_the_same())
+            return job
 
     async def find(self, owner: Owner, job_id: str) -> UploadJob | None:
-        """The owner's job of this id, whatever its state."""
-        job = await self._read(job_id)
-        return job if job is not None and job.owner == owner else None
+        """The owner's job of this id, whatever its state, unless it is about to be deleted."""
+        is_over, job = job_id in self._forgotten, await self._read(job_id)
+        return None if is_over or job is None or job.owner != owner else job
 
     async def jobs(self, owner: Owner) -> list[UploadJob]:
         """All of the owner's jobs that are kept, in the order they were sent."""
@@ -196,14 +193,11 @@ class UploadQueue:
         """Queue a failed job anew; None where it is gone or not failed."""
         async with self.changing(owner):
             job = await self.find(owner, job_id)
-            if job is None:
-                return None
             # Also what is in no line though it should be: its end could not be written down.
-            is_stranded = job.state == "queued" and not self._scheduler.has(owner, job_id)
-            if job.state != "failed" and not is_stranded:
+            stranded = "failed" if self._scheduler.has(owner, job_id) else "queued"
+            if job is None or job.state not in ("failed", stranded):
                 return None
-            job = job.anew()
-            await self._add(job)
+            await self._add(job := job.anew())
             return job
 
     async def pause(self, owner: Owner, job_id: str) -> UploadJob | None:
@@ -340,8 +334,11 @@ class UploadQueue:
     def _end(self, job_id: str) -> None:
         self.on_end()
         if job_id in self._forgotten:
-            self._forgotten.discard(job_id)
-            self._workers.uncancelled(self._workers.run(self._journal.delete, job_id))
+            self._workers.uncancelled(self._delete(job_id))
+
+    async def _delete(self, job_id: str) -> None:
+        await self._workers.run(self._journal.delete, job_id)
+        self._forgotten.discard(job_id)
 
 
 async def _nothing(job_id: str, code: str) -> None:

@@ -198,6 +198,37 @@ async def test_a_retry_while_the_end_is_still_being_told_runs_again(open_line: O
     told.set()
     await until(lambda: line.journal_state(one.id) == "done")
     assert line.begun == [one.id, one.id]
+
+
+@pytest.mark.parametrize("is_erased", [False, True], ids=["", "erased meanwhile"])
+async def test_what_is_wanted_all_the_same_while_its_end_is_told_runs_again(
+    open_line: OpenLine, is_erased: bool
+) -> None:
+    """That end is written down once Telegram has taken the message with the button."""
+    told = asyncio.Event()
+
+    async def run(one: UploadJob, halt: StopSignal) -> None:
+        if one.files[0].again:
+            await line.queue.save(one.with_file(0, state="done", result="ok"))
+            return
+        there = one.with_file(0, state="done", result="duplicate")
+        await line.queue.save(there)
+        await told.wait()
+        await line.queue.save(there.model_copy(update={"state": "done"}))
+
+    line = open_line(run)
+    await line.queue.start()
+    await line.add(one := job(ANN, 1))
+    await until(lambda: (found := line.journal.load(one.id)) is not None and found.was_there)
+    again = asyncio.create_task(line.queue.again(ANN, one.id))
+    await asyncio.sleep(0.02)
+    if is_erased:
+        await line.queue.forget(ANN)
+    told.set()
+    assert (await again is None) is is_erased
+    await line.until_idle()
+    assert line.begun == [one.id, one.id][: 1 if is_erased else 2]
+    await until(lambda: line.journal_state(one.id) == (None if is_erased else "queued"))
     await line.until_idle()
 
 
