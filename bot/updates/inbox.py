@@ -163,6 +163,8 @@ class Inbox(PolledQueue):
         self, queued: QueuedUpdate, update: Update, writing: asyncio.Future[int]
     ) -> None:
         del self._arriving[queued.number]
+        if writing.cancelled():  # the process ends, and Telegram brings it again
+            return
         fault = writing.exception()
         if fault is not None:
             if isinstance(fault, OperatorFault):

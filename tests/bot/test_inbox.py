@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -497,6 +498,25 @@ async def test_nothing_is_taken_in_before_the_start_and_after_the_stop(runs: Run
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(inbox.put(update(7)), 0.1)
     assert runs.kept() == set()
+
+
+@pytest.mark.one_way("on")
+async def test_a_write_that_is_given_up_with_the_process_is_no_defect(runs: Runs) -> None:
+    """The disk hangs: Telegram has been told nothing, and brings the update again."""
+    heard, disk = list[object](), threading.Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: heard.append(said))
+    inbox = await runs.start()
+    before = asyncio.all_tasks()
+    hanging = [asyncio.create_task(runs.workers.run(disk.wait)) for _ in range(16)]
+    coming = asyncio.create_task(inbox.accept(update(7)))
+    await until(lambda: len(asyncio.all_tasks() - before) == 18)
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    await asyncio.wait({coming, *hanging})
+    await asyncio.sleep(0)
+    disk.set()
+    assert coming.cancelled()
+    assert (heard, runs.kept()) == ([], set())
 
 
 @pytest.mark.one_way("on")
