@@ -74,6 +74,8 @@ class Page:
     choices: Sequence[Choice]
     files: Sequence[File]
     days: Sequence[Day]
+    older: int
+    """How many of the history are not among them."""
     done: int
     under_way: int
     waiting: int
@@ -98,9 +100,9 @@ def page_of(services: Services, texts: Texts) -> Page:
     files = [_file(one, services, names, texts, now, mono, earlier(one)) for one in shown]
     lives = [live for one in shown if (live := services.sender.live(one.id)) is not None]
     waits = [
-        (record.department, live.wait.why)
+        (record.department, why_it_waits(live, mono))
         for record in shown
-        if (live := services.sender.live(record.id)) is not None and live.wait is not None
+        if (live := services.sender.live(record.id)) is not None
     ]
     asleep = [mono - live.since for live in lives if why_it_waits(live, mono) == "asleep"]
     by_sign = [file.said.sign for file in files]
@@ -114,6 +116,7 @@ def page_of(services: Services, texts: Texts) -> Page:
         choices=choices,
         files=files,
         days=_days(records, names, texts, now),
+        older=max(0, sum(one.state == "done" for one in records) - _HISTORY),
         done=by_sign.count("good"),
         under_way=busy,
         waiting=sum(one.state == "queued" for one in shown) - busy,
@@ -191,10 +194,10 @@ def _can(record: Record, services: Services) -> tuple[str, ...]:
     if record.state == "lost":
         return ("open", "remove")
     if record.state == "queued":
-        live = services.sender.live(record.id)
-        if live is None or live.wait is None:
+        wait = live.wait if (live := services.sender.live(record.id)) is not None else None
+        if wait is None or wait.is_over:
             return ("cancel",)
-        return ("pair", "cancel") if live.wait.why in ("key", "unpaired") else ("now", "cancel")
+        return ("pair", "cancel") if wait.why in ("key", "unpaired") else ("now", "cancel")
     return ()
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from config.languages import N_
 from desktop.page.texts import Texts
 from desktop.queue.records import Record
-from desktop.sending.sender import Live
+from desktop.sending.live import Live
 from desktop.sending.waits import Why
 
 _REFUSED: Final = {
@@ -112,6 +112,14 @@ _WAITS: Final = {
             "then; where this lasts, tell an administrator."
         ),
     ),
+    "disk": (
+        "hold",
+        N_("Waiting: this computer's disk takes nothing more"),
+        N_(
+            "Make room on it; the file is stored here, and is uploaded by itself then. Where there "
+            "is room, tell whoever installed Drivekeeper."
+        ),
+    ),
     "here": (
         "wait",
         N_("Waiting"),
@@ -179,8 +187,9 @@ def said_of(
             )
             return Said("warn", texts.tr("Its name and department cannot be read any more"), more)
     why = why_it_waits(live, mono) if live is not None else None
-    left = live.wait.until - mono if live is not None and live.wait is not None else 0.0
-    if live is None or (why == "offline" and left <= 0):  # its turn has come, and others go
+    wait = live.wait if live is not None else None
+    left = wait.until - mono if wait is not None else 0.0
+    if live is None or (wait is not None and why is None):  # its turn has come, and others go
         more = texts.tr("The file is stored here, and is uploaded by itself.")
         return Said("wait", texts.tr("In the queue"), more)
     if why is not None:
@@ -208,10 +217,16 @@ def said_of(
 
 
 def why_it_waits(live: Live, mono: float) -> Why | None:
-    """As far as is known by now: whoever has not answered for so long is not waking any more."""
-    why, seconds = live.wait.why if live.wait is not None else None, mono - live.since
-    if live.stage == "asking" and seconds > _WAKING_AFTER_SECONDS:
-        why = "asleep"
+    """As far as is known by now: whoever has not answered for so long is not waking any more.
+
+    None: for nothing but its turn.
+    """
+    wait, stage, seconds = live.wait, live.stage, mono - live.since
+    why = wait.why if wait is not None else None
+    if wait is not None and (wait.is_over or (why == "offline" and wait.until <= mono)):
+        return None
+    if stage == "asking":
+        why = "asleep" if seconds > _WAKING_AFTER_SECONDS else live.before
     return "cloud" if why == "asleep" and seconds > _WAKING_SECONDS else why
 
 

@@ -6,105 +6,24 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 import structlog
 
 from desktop.keeping.credentials import Pairing
 from desktop.queue.records import Record
+from desktop.sending.live import Live, next_try
 from desktop.sending.route import Gone, Route
 from desktop.sending.sources import QueuedContent
-from desktop.sending.waits import Wait, concerns_all, wait_for
+from desktop.sending.waits import Wait, concerns_all, wait_for, wait_here
 from drive import DriveFile
-from drive.uploading.progress import Progress
-from drive.uploading.stopping import StopSignal, UploadCancelled, UploadInterrupted
+from drive.uploading.stopping import UploadCancelled, UploadInterrupted
 from security.errors import CustodyError, TransientFault
 
 _THREADS: Final = 2
 _STUCK_SECONDS: Final = 60.0
-_LEAST: Final = 64 * 1024
 _LONGEST_SLEEP: Final = 3600.0
 _log = structlog.get_logger()
-
-
-@dataclass
-class Live:
-    """How a file goes just now. Any thread may look."""
-
-    size: int
-    since: float
-    """Of what it is at, by the monotonic clock."""
-    attempts: int = 0
-    wait: Wait | None = None
-    """None: it is at work."""
-    stop: StopSignal = field(default_factory=StopSignal)
-    progress: Progress = field(default_factory=Progress)
-    content: QueuedContent | None = None
-    seen: tuple[int, float] = (-1, 0.0)
-    """How much was sent when somebody looked, and since when it is so much."""
-    moved: tuple[int, float] = (-_LEAST, 0.0)
-    """How much was read and sent when it last went on by as much as it has to, and when."""
-
-    @property
-    def sent(self) -> int:
-        """Bytes that Drive has, or may have where the system does not tell that."""
-        told = self.progress.delivered
-        if told is None:
-            told = self.content.at if self.content is not None else 0
-        return min(told, self.size)
-
-    def speed(self, now: float) -> float:
-        """Bytes a second, for all that is known yet; 0.0: it is too early to say.
-
-        Args:
-            now: the monotonic clock's.
-        """
-        if self.content is None:
-            return 0.0
-        since = self.content.since
-        seconds = now - since
-        moved = max(self.sent - self.progress.first, 0)
-        return moved / seconds if since and seconds > 1 else 0.0
-
-    @property
-    def has_moved(self) -> bool:
-        """Whether Drive has more of it than this try began with."""
-        return self.progress.has_begun and self.sent > self.progress.first
-
-    def still(self, now: float) -> float:
-        """For how many seconds nothing has moved, as far as anybody has looked.
-
-        Args:
-            now: as `speed`.
-        """
-        if (sent := self.sent) != self.seen[0]:
-            self.seen = sent, now
-        return now - self.seen[1]
-
-    def stands_for(self, now: float) -> float:
-        """For how many seconds it has hardly moved since the cloud answered, as far as anybody has
-        looked.
-
-        Args:
-            now: as `speed`.
-        """
-        # What Drive has is read again first, which a slow disk takes its time for.
-        by_now = self.sent + self.content.at if self.content is not None else 0
-        if self.content is None or abs(by_now - self.moved[0]) >= _LEAST:
-            self.moved = by_now, now
-        return now - self.moved[1]
-
-    @property
-    def stage(self) -> Literal["asking", "beginning", "sending", "checking", "waiting"]:
-        """What it is at."""
-        if self.wait is not None:
-            return "waiting"
-        if self.size and self.sent >= self.size:
-            return "checking"
-        if self.progress.has_begun or self.sent:
-            return "sending"
-        return "asking" if self.content is None else "beginning"
 
 
 class Sender:
@@ -112,8 +31,9 @@ class Sender:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self.arrived: Callable[[str], object] = lambda department: None
-        """Told the department of each file that is in Drive now; set before the start."""
+        self.goes: Callable[[str], object] = lambda department: None
+        """Told the department of each file that the cloud lets go, and again once it is in Drive;
+        set before the start."""
         self.patience = _STUCK_SECONDS
         """So long a file may hardly move before others' turn comes."""
         self._live: dict[str, Live] = {}
@@ -154,12 +74,16 @@ class Sender:
                 if live is not None and live.stands_for(time.monotonic()) > self.patience:
                     live.stop.interrupt()
 
-    def wake(self, id: str = "") -> None:
-        """Something has changed: this file, or all, need wait no longer."""
+    def wake(self, id: str = "", *, added: bool = False) -> None:
+        """Something has changed: this file, or all, need wait no longer.
+
+        Args:
+            added: there is one more, which asks for those that wait for an administrator.
+        """
         with self._wanted:
             for each, live in self._live.items():
-                if live.wait is not None and id in ("", each):
-                    live.wait = Wait(live.wait.why, 0.0)
+                if (wait := live.wait) is not None and id in ("", each):
+                    live.wait = wait if added and wait.is_of_all else wait.ended
             self._wanted.notify_all()
 
     def cancel(self, id: str) -> None:
@@ -193,9 +117,9 @@ class Sender:
             live = self._live[record.id]
             try:
                 self._one(record, live)
-            except Exception:
+            except Exception as fault:
                 _log.exception("upload_failed", result="failed")
-                live.wait = Wait("here", time.monotonic() + 60)
+                live.wait = wait_here(fault, time.monotonic())
             finally:
                 with self._wanted:
                     self._busy.discard(record.id)
@@ -219,7 +143,7 @@ class Sender:
                         continue
                     due = live.wait.until if live is not None and live.wait is not None else 0.0
                     if due <= now:
-                        self._live[record.id] = _next_try(record, live, now)
+                        self._live[record.id] = next_try(record, live, now)
                         self._busy.add(record.id)
                         return record
                     soonest = min(soonest, due - now)
@@ -236,10 +160,13 @@ class Sender:
             shelf.change(record.id, state="same", link=earlier.link, ended_at=shelf.now())
             self._live.pop(record.id, None)
             return
+
+        def reading(content: QueuedContent) -> None:
+            live.content = content
+            self._answered(pairing.department)
+
         try:
-            found = self._route.send(
-                record, pairing, live.progress, live.stop, lambda its: setattr(live, "content", its)
-            )
+            found = self._route.send(record, pairing, live.progress, live.stop, reading)
         except UploadInterrupted:
             if not self._ends:
                 self._waits(live, TransientFault("it hardly moves", code="timeout"), pairing)
@@ -262,6 +189,16 @@ class Sender:
         else:
             self._done(record, found)
         self._live.pop(record.id, None)
+
+    def _answered(self, department: str) -> None:
+        """The cloud has, and has not said what others of the department wait for."""
+        with self._wanted:
+            for record in self._route.shelf.queued():
+                wait = live.wait if (live := self._live.get(record.id)) is not None else None
+                if wait is not None and wait.is_of_all and record.department == department:
+                    self._live[record.id].wait = wait.ended
+            self._wanted.notify_all()
+        self.goes(department)
 
     def _may_be_gone(self, id: str, live: Live, pairing: Pairing) -> bool:
         """Whether it is known what became of a file whose content is not here any more."""
@@ -308,7 +245,7 @@ class Sender:
             ended_at=shelf.now(),
         )
         _log.info("upload_finished", result="ok", size=record.size)
-        self.arrived(record.department)
+        self.goes(record.department)
 
     def _waits(self, live: Live, fault: CustodyError, pairing: Pairing) -> None:
         if live.has_moved:
@@ -320,17 +257,12 @@ class Sender:
         if fault.code in ("invalid_grant", "consent_required"):
             self._route.credentials.forget_token(pairing.department)
         live.wait = wait_for(fault, live.attempts, now)
-        if concerns_all(fault):  # hundreds of files need not ask for themselves
+        its = self._route.credentials.of(pairing.department)
+        if live.wait.is_of_all and its is not None and its.key != pairing.key:
+            live.wait = live.wait.ended  # it was said of the key before
+        elif concerns_all(fault):  # hundreds of files need not ask for themselves
             with self._wanted:
                 for record in self._route.shelf.queued():
                     if record.department == pairing.department and record.id not in self._busy:
                         self._live.setdefault(record.id, Live(record.size, now)).wait = live.wait
         _log.warning("upload_waiting", result=fault.code, attempt=live.attempts)
-
-
-def _next_try(record: Record, before: Live | None, now: float) -> Live:
-    if before is None:
-        return Live(record.size, now)
-    is_asleep = before.wait is not None and before.wait.why == "asleep"
-    since = before.since if is_asleep else now  # it sleeps on, however often it is asked
-    return Live(record.size, since, before.attempts)

@@ -52,8 +52,8 @@ class Standings:
             if standing == "fine":
                 self._changed()
 
-    def arrived(self, department: str) -> None:
-        """A file has: where it was told otherwise, the department may be authorised by now. Only
+    def goes(self, department: str) -> None:
+        """A file does: where it was told otherwise, the department may be authorised by now. Only
         the cloud can say: a session that was begun before takes bytes without it as well."""
         if self.of(department) != "fine":
             self.look(now=True)

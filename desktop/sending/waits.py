@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import errno
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from desktop.sending.cloud import CloudRefused
@@ -28,7 +29,8 @@ Why = Literal[
     "policy",  # the organisation forbids it
     "drive",  # Drive says no otherwise
     "cloud",  # something in the cloud is for whoever runs it
-    "here",  # something on this machine
+    "disk",  # this machine's takes nothing
+    "here",  # something else on this machine
 ]
 _FIRST_SECONDS: Final = 2.0
 _LONGEST_SECONDS: Final = 60.0
@@ -56,6 +58,8 @@ _CODES: Final[dict[str, Why]] = {
     **dict.fromkeys(("folder_refused", "too_deep", "drive_refused"), "drive"),
 }
 _OF_ALL: Final = frozenset({"consent", "key", "blocked"})
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_DISK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,22 @@ class Wait:
 
     why: Why
     until: float
+    """0.0: something has changed since."""
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether all of the department wait for the same."""
+        return self.why in _OF_ALL
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it may be true no more, and its turn has come."""
+        return self.is_of_all and not self.until
+
+    @property
+    def ended(self) -> Wait:
+        """The same, once something has changed."""
+        return replace(self, until=0.0)
 
 
 def wait_for(fault: CustodyError, attempt: int, now: float) -> Wait:
@@ -80,6 +100,13 @@ def wait_for(fault: CustodyError, attempt: int, now: float) -> Wait:
     if why == "limit" and asked:
         seconds = _FIRST_SECONDS
     return Wait(why, now + max(seconds, asked))
+
+
+def wait_here(fault: Exception, now: float) -> Wait:
+    """What follows from what is nobody else's fault."""
+    if isinstance(fault, OSError) and fault.errno in _DISK:
+        return Wait("disk", now + _DISK_SECONDS)
+    return Wait("here", now + _LONGEST_SECONDS)
 
 
 def concerns_all(fault: CustodyError) -> bool:

@@ -96,7 +96,7 @@ def services_of(
         route = Route(shelf, credentials, network, google, lambda at: DriveApi(at, network))
         sender = Sender(route)
         standing = Standings(credentials, network, sender.wake)
-        sender.arrived = standing.arrived
+        sender.goes = standing.goes
         cloud = settings.desktop_cloud_url or ""
         sender.start()
         try:

@@ -18,8 +18,9 @@ from desktop.keeping.system import this_system
 from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
 from desktop.receiving.pdf import Fault
+from desktop.sending.live import Live
 from desktop.sending.route import Route
-from desktop.sending.sender import Live, Sender
+from desktop.sending.sender import Sender
 from desktop.sending.sources import QueuedContent
 from desktop.sending.standing import Standings
 from desktop.sending.waits import Wait, Why
@@ -183,7 +184,6 @@ SCENES: Final[Mapping[str, Scene]] = {
         ),
         paired=(("tanhae", _LONG[:60]), ("anping", "A" * 80)),
     ),
-    "disk": Scene((File("11 月月報.pdf", 48.2, "refused", "disk"),)),
     "gone": Scene((File("11 月月報.pdf", 48.2, "refused", "gone"),)),
     "lost": Scene((File("3f9c21d0.pdf", 1.9, "lost"),)),
     **{

@@ -13,8 +13,9 @@ from desktop.page.texts import Texts
 from desktop.page.words import said_of
 from desktop.queue.shelf import Shelf
 from desktop.sending.cloud import Cloud
+from desktop.sending.live import Live
 from desktop.sending.route import Route
-from desktop.sending.sender import Live, Sender
+from desktop.sending.sender import Sender
 from desktop.sending.sources import QueuedContent
 from desktop.sending.waits import Wait, wait_for
 from drive.api import DriveApi
