@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -96,7 +97,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
         except WrongAddress:
             return _pair_page(request, services, fault="address", **again)
         except CloudRefused as refused:
-            fault = "often" if refused.code == "rate_limited" else "code"
+            fault = _PAIR_FAULTS.get(refused.code, "trouble")
             return _pair_page(request, services, fault=fault, **again)
         except CustodyError:
             return _pair_page(request, services, fault="offline", **again)
@@ -108,7 +109,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     @app.post("/files")
     async def add(request: Request) -> Response:
         departments = [one.department for one in credentials.pairings]
-        receiver = Receiver(shelf, departments, sender.wake)
+        receiver = Receiver(shelf, departments, partial(sender.wake, added=True))
         try:
             reader = FormReader(request.headers.get("Content-Type", ""), receiver)
             async for piece in request.stream():
@@ -131,10 +132,8 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
 
     @app.post("/files/{id}/again")
     async def again(id: str) -> Response:
-        record = shelf.find(id)
-        if record is not None and record.state == "same" and shelf.content(id).exists():
-            await asyncio.to_thread(shelf.change, id, state="queued", anew=True, link="")
-            sender.wake()
+        await asyncio.to_thread(shelf.again, id)
+        sender.wake()
         return back()
 
     @app.post("/files/{id}/remove")
@@ -145,7 +144,7 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
     @app.get("/files/{id}/content")
     async def content(request: Request, id: str) -> Response:
         record = shelf.find(id)
-        if record is None or record.state != "lost":
+        if record is None or record.state != "lost" or not shelf.content(id).is_file():
             return refusal(request, 404, "not_found")
         return FileResponse(shelf.content(id), media_type="application/pdf", filename=record.name)
 
@@ -165,6 +164,8 @@ def create_app(services: Services, entering: Entering, port: int) -> ASGIApp:
 
 
 _CHOSEN: Final = "drivekeeper-desktop-department"
+_PAIR_FAULTS: Final = {"rate_limited": "often", "wrong_code": "code", "invalid_request": "code"}
+"""By the cloud's word; whatever else it says is no fault of the code's."""
 
 
 def _pair_page(

@@ -6,11 +6,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 from desktop.keeping.credentials import DesktopCredentialManager, Pairing
 from desktop.sending.cloud import Cloud, address_of
 from security.errors import CustodyError
 from security.google.network import Network
+
+_HEARD_SECONDS: Final = 5.0
 
 
 @dataclass
@@ -32,8 +36,14 @@ class Pairer:
         if (task := self._under_way.get(asked)) is None:
             task = asyncio.create_task(self._pair(Cloud(asked[0], self.network), code))
             self._under_way[asked] = task
-            task.add_done_callback(lambda _: self._under_way.pop(asked))
+            task.add_done_callback(partial(self._ended, asked))
         await task
+
+    def _ended(self, asked: tuple[str, str], task: asyncio.Task[None]) -> None:
+        """Whoever pressed twice may be heard just now: the code is spent, and did what it shall."""
+        is_paired = not task.cancelled() and task.exception() is None
+        seconds = _HEARD_SECONDS if is_paired else 0
+        asyncio.get_running_loop().call_later(seconds, self._under_way.pop, asked)
 
     async def _pair(self, cloud: Cloud, code: str) -> None:
         try:

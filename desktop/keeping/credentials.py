@@ -138,14 +138,29 @@ class DesktopCredentialManager:
             ]
         )
 
-    def keep_token(self, department: str, value: SecretStr, expires_at: datetime) -> None:
+    def keep_token(
+        self,
+        department: str,
+        value: SecretStr,
+        expires_at: datetime,
+        *,
+        asked_by: SecretStr | None = None,
+    ) -> None:
         """Remember a department's access token until it ends.
+
+        Args:
+            asked_by: the key. Where there is another by now, which may have none, nothing is kept.
 
         Raises:
             RefreshTokenRefused: it is a refresh token.
         """
         token = AccessToken(value=value, expires_at=expires_at)
-        self._change(lambda kept: [_with_token(one, department, token) for one in kept])
+        self._change(
+            lambda kept: [
+                _with_token(one, department, token) if asked_by in (None, one.key) else one
+                for one in kept
+            ]
+        )
 
     def forget_token(self, department: str) -> None:
         """It serves no more."""

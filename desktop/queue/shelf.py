@@ -141,11 +141,22 @@ class Shelf:
             self.put(changed)
             return changed
 
-    def remove(self, id: str) -> None:
-        """Forget a file, and whatever is here of it."""
+    def again(self, id: str) -> None:
+        """Send what is in Drive already once more, as long as it is here."""
         with self._lock:
-            self._records.pop(id, None)
+            record = self.find(id)
+            if record is not None and record.state == "same" and self.content(id).exists():
+                self.change(id, state="queued", anew=True, link="")
+
+    def remove(self, id: str) -> None:
+        """Forget a file, and whatever is here of it.
+
+        Raises:
+            OSError: it cannot be now. It stays in the list: the next start would find it again.
+        """
+        with self._lock:
             self._path(id).unlink(missing_ok=True)
+            self._records.pop(id, None)
             self.drop_content(id)
             self._system.sync_folder(self._folder)
 
@@ -159,18 +170,22 @@ class Shelf:
         Raises:
             OSError: not all of it can be removed now.
         """
-        now = self.now()
-        for record in self.all():
-            ended = record.ended_at or record.added_at
-            if record.state in ("queued", "lost"):
-                continue
-            if not record.is_open:
-                self.drop_content(record.id)
-            kept = (HISTORY_DAYS if record.state == "done" else 1) * _DAY
-            if told is not None and min(now, told) - ended > kept:
-                self.remove(record.id)
-            elif record.state == "same" and now - ended > _ANEW_SECONDS:
-                self.drop_content(record.id)
+        for id in [record.id for record in self.all()]:
+            with self._lock:
+                if (record := self.find(id)) is not None:  # as it is by now
+                    self._forget_old(record, told)
+
+    def _forget_old(self, record: Record, told: float | None) -> None:
+        now, ended = self.now(), record.ended_at or record.added_at
+        if record.state in ("queued", "lost"):
+            return
+        if not record.is_open:
+            self.drop_content(record.id)
+        kept = (HISTORY_DAYS if record.state == "done" else 1) * _DAY
+        if told is not None and min(now, told) - ended > kept:
+            self.remove(record.id)
+        elif record.state == "same" and now - ended > _ANEW_SECONDS:
+            self.drop_content(record.id)
 
     def _write(self, record: Record) -> None:
         files.write(self._system, self._path(record.id), sealed(self._keyring, record))

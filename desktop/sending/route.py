@@ -213,7 +213,9 @@ class Route:
             kept = its.token if its is not None else None
             if kept is None or not fresh(kept) or kept.value == rejected:
                 kept = cloud.token(pairing, _digest(rejected))
-                self.credentials.keep_token(pairing.department, kept.value, kept.expires_at)
+                self.credentials.keep_token(
+                    pairing.department, kept.value, kept.expires_at, asked_by=pairing.key
+                )
             return _token(kept)
 
         http, cache = Http(self.network), self._cache_of(pairing.department)

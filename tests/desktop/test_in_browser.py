@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
@@ -236,6 +237,30 @@ async def test_what_is_chosen_is_kept_until_it_is_stored(tmp_path: Path) -> None
         assert await page.evaluate(turns) == "none"
         await expect(page.locator(".file .sign.busy").first).to_be_visible()
         await expect(page.locator(".file:has(.sign.busy) .more").first).to_be_hidden()
+
+
+async def test_what_is_pressed_twice_or_in_vain_is_said_as_it_is(tmp_path: Path) -> None:
+    """A link that is copied again, a disk that takes nothing, and the way in that was used."""
+    async with (
+        shown(tmp_path / "desk", SCENES["failed"]) as entering,
+        chromium() as browser,
+        somebody(browser) as page,
+    ):
+        await page.clock.install()
+        await enter(page, entering)
+        copies = page.locator("[data-link]").first
+        for _ in range(2):
+            await copies.click()
+            await expect(copies).to_contain_text("✓ 已複製")
+        await page.clock.fast_forward(2000)
+        await expect(copies).to_contain_text("複製連結")
+        with out_of_place(tmp_path / "desk" / "queue"):
+            await page.get_by_role("button", name="移除").first.click()
+            await expect(page.locator("h1")).to_have_text("這台電腦的磁碟存不下了")
+        await page.get_by_role("link", name="回到檔案").click()
+        await expect(page.locator("h1")).to_have_text(UPLOAD)
+        await page.goto(urljoin(page.url, "/enter?token=used"))
+        await expect(page.locator("h1")).to_have_text(UPLOAD)
 
 
 async def upload(page: Page, onto: str, dropped: Path) -> None:

@@ -3,9 +3,9 @@
 "use strict";
 
 // The page is at a path that nobody else on this machine knows: who types the short address is led
-// there, by what only this port's pages can read.
+// there, by what only this port's pages can read. So is who goes back to the way in that was used.
 if (page.dataset.at) localStorage.setItem("at", page.dataset.at);
-else if (location.pathname === "/" && localStorage.getItem("at")) {
+else if (!document.querySelector("form") && ["/", "/enter"].includes(location.pathname) && localStorage.getItem("at")) {
   location.replace(`${localStorage.getItem("at")}/`);
 }
 
@@ -111,7 +111,8 @@ if (form) {
     event.preventDefault();
     try {
       const body = new URLSearchParams();
-      await fetch(pressed.action, { method: "POST", body, redirect: "manual" });
+      const answer = await fetch(pressed.action, { method: "POST", body, redirect: "manual" });
+      if (answer.type !== "opaqueredirect") return instead(await answer.text());
       document.querySelector("main").focus({ preventScroll: true }); // the button may go
     } catch {
       away(true);
@@ -135,8 +136,9 @@ document.addEventListener("click", async (event) => {
   await navigator.clipboard.writeText(button.dataset.link);
   const word = button.firstChild;
   const before = word.data;
-  word.data = page.dataset.copied;
   tell(page.dataset.copied);
+  if (before === page.dataset.copied) return; // pressed twice: it says so already
+  word.data = page.dataset.copied;
   setTimeout(() => {
     word.data = before;
     if (said.textContent === page.dataset.copied) said.textContent = "";
