@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from sheets.answer import Reading, Tab
 from sheets.cells.grid import Grid, GridTooLarge
-from sheets.cells.text import normal
+from sheets.cells.text import normal, plain
 from sheets.faults import Finding
 from sheets.kinds.contents import UNKNOWN, Parsed, Roster
 from sheets.kinds.header import LOOKED_AT, Header, find_columns, find_month
@@ -27,6 +28,7 @@ _NAMES: Final = {
     "code-table": "codes",
     "table": "table",
 }
+_MONTHS_NAME: Final = re.compile(r"(民國)?\s*\{\w+\}\s*年?度?月?份?")
 _SHOWN: Final = 8
 """Texts that are listed as not understood."""
 
@@ -56,7 +58,7 @@ def guess(reading: Reading, department: str, today: date) -> str:
     taken: set[str | int] = set()
     visible = [tab for tab in reading.tabs if not tab.hidden][:MOST_TABS]
     # The tab of this month says most of what the others are.
-    for tab in sorted(visible, key=lambda each: _distance(each.title, today)):
+    for tab in sorted(visible, key=lambda each: _distance(each, today)):
         pattern = _pattern(tab, today)
         if (key := pattern if pattern is not None else tab.gid) in taken:
             continue
@@ -81,22 +83,18 @@ def _pattern(tab: Tab, today: date) -> str | None:
     return pattern if is_plain and fault_of(pattern) is None else None
 
 
-def _distance(title: str, today: date) -> int:
-    """Months away from this one."""
-    pattern = pattern_of(title, today)
-    if pattern is None:
-        return 0
-    here = Month.of(today)
-    away = (n for n in sorted(range(-24, 25), key=abs) if title_of(pattern, here.plus(n)) == title)
-    return abs(next(away, 0))
+def _distance(tab: Tab, today: date) -> int:
+    """Days away from this month."""
+    month = _month(tab, _pattern(tab, today), today)
+    return 0 if month is None else abs((month.first - Month.of(today).first).days)
 
 
 def _month(tab: Tab, pattern: str | None, today: date) -> Month | None:
     if pattern is None or not is_monthly(pattern):
         return None
-    here = Month.of(today)
+    here, title = Month.of(today), plain(tab.title)
     every = (here.plus(n) for n in sorted(range(-24, 25), key=abs))
-    return next((month for month in every if title_of(pattern, month) == tab.title), None)
+    return next((month for month in every if plain(title_of(pattern, month)) == title), None)
 
 
 def _guessed(tab: Tab, pattern: str | None, today: date) -> _Guess | None:
@@ -112,6 +110,8 @@ def _guessed(tab: Tab, pattern: str | None, today: date) -> _Guess | None:
     shape = _shape(kind, pattern, tab.gid, values)
     sheet = Sheet("guess", "guess", "", shape)
     parsed = parse(sheet, grid, str(month) if month else "", today)
+    if kind == "table" and parsed.faults:  # a line of text, say
+        return None
     return _Guess(kind, pattern, tab.gid, titles, parsed)
 
 
@@ -169,9 +169,7 @@ def _written(
 ) -> Iterator[str]:
     yield f"[{department}.{name}]"
     title = normal(one.tab or "")
-    for place in ("{yyyy}", "{yy}", "{roc}", "{mm}", "{m}"):
-        title = title.replace(place, "")
-    title = title.strip(" -_./年月")
+    title = _MONTHS_NAME.sub("", title).replace("()", "").strip(" -_./")
     if title and len(title) <= 60:
         yield f"title = {_text(title)}"
     yield f"spreadsheet = {_text(reading.spreadsheet)}"

@@ -16,6 +16,9 @@ LONGEST: Final = 100
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _YEARS: Final = ("yyyy", "yy", "roc")
 _MONTHS: Final = ("m", "mm")
+_PLAIN: Final = str.maketrans("０１２３４５６７８９", "0123456789")
+_IS_MONTH: Final = r"\s*月(?![台臺](?![北中南東灣]))"
+"""What follows the number of a month, and none of a platform."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,11 +94,13 @@ def title_of(pattern: str, month: Month) -> str:
 
 
 def pattern_of(title: str, near: date) -> str | None:
-    """The pattern by which a title names a month within two years; None: it names none.
+    """The pattern by which a title names a month within two years; None: it names none. Its figures
+    are plain ones: a tab is found whatever their width.
 
     Args:
         near: a day about which that month is looked for.
     """
+    title = title.translate(_PLAIN)
     here = Month.of(near)
     for distance in sorted(range(-24, 25), key=abs):
         month = here.plus(distance)
@@ -115,6 +120,10 @@ def pattern_of(title: str, near: date) -> str | None:
                 pattern = form.sub(lambda m, n=name, p=place: f"{n}{m[1]}{p}", title, count=1)  # type: ignore[misc]
                 if pattern != title and fault_of(pattern) is None:
                     return pattern
-    month_alone = re.compile(rf"(?<!\d){here.month}(?=\s*月)")
-    pattern = month_alone.sub("{m}", title, count=1)
+            # The year may stand elsewhere: 12月班表 (114). One of two figures is too little there.
+            alone = re.sub(rf"(?<!\d){month.month}(?={_IS_MONTH})", "{m}", title, count=1)
+            pattern = re.sub(rf"(?<!\d){year}(?!\d)", name, alone, count=1)
+            if name != "{yy}" and title != alone != pattern and fault_of(pattern) is None:
+                return pattern
+    pattern = re.sub(rf"(?<!\d)(1[0-2]|[1-9])(?={_IS_MONTH})", "{m}", title, count=1)
     return pattern if pattern != title and fault_of(pattern) is None else None

@@ -121,12 +121,12 @@ def in_words(shift: Shift, shape: Shape, t: Texts, *, has_codes: bool = True) ->
     Args:
         has_codes: whether there is a table in which its code could stand.
     """
-    name = label(shift.duty, shape, t)
-    if not shift.is_known:
+    name, when = label(shift.duty, shape, t), times(shift, t)
+    if not shift.is_known and shift.start is None and shift.end is None:
         if not has_codes:
             return t.tr("⚠ {text} (no times known)", text=Html(name))
         return t.tr("⚠ {text} (not in the table of codes: no times)", text=Html(name))
-    when = times(shift, t)
+    name = name if shift.is_known else f"⚠ {name}"
     return f"{name}{'　' if is_wide(t) else ' · '}{when}" if when else name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from datetime import date, timedelta
 from typing import Final
 
@@ -75,10 +76,10 @@ def _sums(shifts: list[Shift], month: Month, own: Own, t: Texts) -> list[str]:
     if sums.rests:
         counts.append(t.plural("{number} rest", "{number} rests", sums.rests))
     if days.is_wide(t):
-        names = getattr(own.sheet.shape, "leaves", {})
-        counts += [
-            f"{count} {days.shown(names.get(kind, kind))}" for kind, count in sums.leaves.items()
-        ]
+        names, leaves = getattr(own.sheet.shape, "leaves", {}), Counter[str]()
+        for kind, count in sums.leaves.items():  # 特 and 特休 are one
+            leaves[names.get(kind, kind)] += count
+        counts += [f"{count} {days.shown(name)}" for name, count in leaves.items()]
     elif sums.leaves:
         counts.append(t.plural("{number} leave", "{number} leaves", sum(sums.leaves.values())))
     head = t.tr("{month} {year}", month=Html(days.month_of(month, t)), year=month.year)

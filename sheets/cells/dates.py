@@ -19,7 +19,7 @@ _WEEKDAY: Final = (
 )
 _FULL: Final = re.compile(
     r"(民國\s*)?(?P<year>\d{2,4})\s*(?P<sign>[-/.年])\s*(?P<month>\d{1,2})\s*[-/.月]\s*"
-    r"(?P<day>\d{1,2})\s*日?" + _WEEKDAY,
+    r"(?P<day>\d{1,2})(\s*日|[T ]\d{1,2}:\d{2}(:\d{2})?)?" + _WEEKDAY,
     re.IGNORECASE,
 )
 _RUN: Final = re.compile(r"(?P<year>\d{3,4})(?P<month>\d{2})(?P<day>\d{2})")
@@ -67,7 +67,10 @@ def day_of(text: str, serial: float | None, near: date) -> Day:
         found = [each for y in years if (each := _made(y, month, day, without_year=True)).day]
         if not found:
             return Day(None, impossible=True)
-        return min(found, key=lambda each: abs(((each.day or near) - near).days))
+        best = min(found, key=lambda each: abs(((each.day or near) - near).days))
+        # A 29th of February that is almost a year away: the year that is meant has none.
+        is_far = best.day is None or abs((best.day - near).days) > 300
+        return Day(None, impossible=True) if is_far else best
     if text.isdecimal() and text.isascii() and len(text) == 5 and int(text) in _SERIALS:
         return Day(_EPOCH + timedelta(days=int(text)))
     return NONE
@@ -88,7 +91,14 @@ def column_day(text: str, serial: float | None, month: Month | None) -> int | da
         year = month.year if month else date.min.year
         other = _made(year, int(match["month"]), number).day
         return number if is_this else other
-    return day_of(text, None, month.first if month else date.min).day if len(text) > 5 else None
+    if len(text) <= 5:
+        return None
+    if (found := day_of(text, None, month.first if month else date.min)).impossible:
+        match = _FULL.fullmatch(text) or _RUN.fullmatch(text)
+        if match is None or month is None or int(match["month"]) != month.month:
+            return None
+        return int(match["day"]) if int(match["day"]) <= 31 else None
+    return found.day
 
 
 def month_in(text: str) -> Month | None:

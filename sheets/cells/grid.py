@@ -222,8 +222,11 @@ class _Builder:
                 self._known[shown] = text
         if text and isinstance(value, dict) and "numberValue" in value:
             number, kind = value["numberValue"], _format_of(cell)
-            if isinstance(number, int | float) and kind in _TIMELY and abs(number) < 1e7:
-                self.serials[where] = (float(number), kind)
+            if isinstance(number, int | float) and abs(number) < 1e7:
+                if kind in _TIMELY:
+                    self.serials[where] = (float(number), kind)
+                elif kind == "NUMBER" and 0 < number < 1:  # 08:00 without its format, as 0.33
+                    self.serials[where] = (float(number), "TIME")
         return text
 
     def rectangle(self) -> list[list[str]]:

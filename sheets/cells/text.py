@@ -12,7 +12,7 @@ LONGEST: Final = 1000
 _SPACES: Final = re.compile(r"\s+")
 # Halves of characters cannot be written down; controls and marks of direction cannot be seen.
 _UNSEEN: Final = re.compile(
-    "[\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]"
+    "[\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 )
 # These NFKC leaves alone, though they are written for one another.
 _ALIKE: Final = {

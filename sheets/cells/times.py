@@ -59,8 +59,8 @@ def _within(minutes: int) -> int | None:
 
 def end_after(start: int, end: int) -> int:
     """The end as minutes since the midnight before the start: one that is not after its start is
-    on the next day."""
-    return end if end > start else end + DAY
+    on the next day, or the one after where the start itself is a next day's."""
+    return end if end > start else start + ((end - start) % DAY or DAY)
 
 
 def clock(minutes: int) -> str:

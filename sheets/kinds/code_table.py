@@ -15,6 +15,8 @@ from sheets.kinds.header import Header, find_columns
 from sheets.shapes.models import CodeTable
 
 _MINUTES: Final = re.compile(r"(\d{1,4})(\.0+)?\s*(分鐘?|min)?")
+_HOURS: Final = re.compile(r"([1-9]|1\d|2[0-4])(\.\d+)?\s*(小?時|hr?)?")
+"""Under 工時 an 8 is eight hours: no duty is of 24 minutes or fewer."""
 
 
 def parse_codes(grid: Grid, shape: CodeTable) -> Parsed:
@@ -101,9 +103,12 @@ class _Reading:
         if column is None:
             return None
         where = self._grid.origin(number, column)
-        if match := _MINUTES.fullmatch(self._grid.at(*where)):
+        text, serial = self._grid.at(*where), self._grid.serial(*where, "TIME", "DATE_TIME")
+        if serial is None and (match := _HOURS.fullmatch(text)):
+            return round(float(f"{match[1]}{match[2] or ''}") * 60)
+        if match := _MINUTES.fullmatch(text):
             return int(match[1])
-        return minutes_of(self._grid.at(*where), self._grid.serial(*where, "TIME", "DATE_TIME"))
+        return minutes_of(text, serial)
 
     def _findings(self, vital: list[str]) -> list[Finding]:
         found = error_findings(self._grid, vital)

@@ -40,7 +40,7 @@ class Duty:
 
 
 Duties = tuple[Duty, ...]
-"""Of one person and day, in the sheet's order."""
+"""Of one person and day, in the sheet's order; by their times, where rows say these themselves."""
 Key = tuple[str, date]
 """A person's number, and the day."""
 

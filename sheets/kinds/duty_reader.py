@@ -47,7 +47,7 @@ class DutyReader:
             match = form.fullmatch(spelt)
             if match is None:
                 continue
-            groups = {name: value or "" for name, value in match.groupdict().items()}
+            groups = {name: (value or "").strip() for name, value in match.groupdict().items()}
             duty = _made(kind, groups, text)
             if duty is not None:
                 yield duty

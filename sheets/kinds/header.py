@@ -185,7 +185,14 @@ def _body(grid: Grid, last: int, days: tuple[tuple[int, int | date], ...]) -> in
     row = last + 1
     while row < min(grid.height, last + 4):
         texts = [text for column, _ in days if (text := grid.shown(row, column))]
-        if not texts or sum(map(weekday_in, texts)) * 2 <= len(texts):
+        if not _are_weekdays(texts):
             break
         row += 1
     return row
+
+
+def _are_weekdays(texts: list[str]) -> bool:
+    """Whether most say which day of the week it is; who works 日 day by day says none."""
+    if len(texts) < FEWEST_DAYS or any(texts[at] == texts[at - 1] for at in range(1, len(texts))):
+        return False
+    return sum(map(weekday_in, texts)) * 2 > len(texts)

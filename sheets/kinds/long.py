@@ -6,10 +6,10 @@ import dataclasses
 from datetime import date
 
 from sheets.cells.dates import day_of
-from sheets.cells.grid import Grid
-from sheets.cells.times import end_after, minutes_of
+from sheets.cells.grid import ERRORS, Grid
+from sheets.cells.times import clock, end_after, minutes_of
 from sheets.faults import Finding, finding
-from sheets.kinds.contents import SHIFT, UNKNOWN, Account, Duties, Duty, Key, Parsed, Roster
+from sheets.kinds.contents import ERROR, SHIFT, UNKNOWN, Account, Duties, Duty, Key, Parsed, Roster
 from sheets.kinds.duty_reader import DutyReader
 from sheets.kinds.findings import error_findings, layout_of
 from sheets.kinds.header import Header, find_columns
@@ -94,6 +94,8 @@ class _Reading:
         where = self._grid.origin(number, self._header.columns["date"])
         serial = self._grid.serial(*where, "DATE", "DATE_TIME")
         found = day_of(self._grid.at(*where), serial, self._near)
+        if self._grid.at(*where) in ERRORS:
+            self._people.errors.append(self._grid.place(*where))
         if found.impossible:
             self._note("days_not_in_month", where)
         if found.day is None:
@@ -108,16 +110,23 @@ class _Reading:
         text, start, end, route = (self._text(number, n) for n in ("code", "start", "end", "route"))
         if not text and not start and not end:
             return  # a day on which there is nothing: as an empty cell
+        before = self._duties.get((person, day), ())
+        if error := next((each for each in (text, start, end, route) if each in ERRORS), ""):
+            self._duties[person, day] = (*before, Duty(ERROR, error))
+            return
         begins, ends = self._time(number, "start"), self._time(number, "end")
         if (start and begins is None) or (end and ends is None):
             self._note("no_times", (number, self._header.columns["date"]))
         duty = self._reader.read(text)[0] if text else Duty(UNKNOWN, f"{start}–{end}")
         if begins is not None and ends is not None:
             ends = end_after(begins, ends)
-            duty = duty if text else Duty(SHIFT, duty.text)
+            duty = duty if text else Duty(SHIFT, f"{clock(begins)}–{clock(ends)}")
         if (begins, ends, route) != (None, None, ""):
             duty = dataclasses.replace(duty, start=begins, end=ends, route=route)
-        self._duties[person, day] = (*self._duties.get((person, day), ()), duty)
+        parts = (*before, duty)
+        if all(each.start is not None for each in parts):  # however the rows are sorted
+            parts = tuple(sorted(parts, key=lambda each: (each.start, each.end or 0, each.text)))
+        self._duties[person, day] = parts
 
     def _text(self, number: int, name: str) -> str:
         column = self._header.columns.get(name)
@@ -131,7 +140,7 @@ class _Reading:
         return minutes_of(self._grid.at(*where), self._grid.serial(*where, "TIME", "DATE_TIME"))
 
     def _findings(self) -> list[Finding]:
-        found = error_findings(self._grid, self._people.errors)
+        found = [*self._people.findings(), *error_findings(self._grid, self._people.errors)]
         if not self._duties and not self._people.names:
             found.append(Finding("no_rows"))
         return [*found, *(finding(code, places) for code, places in self._places.items())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from sheets.cells.dates import month_in
-from sheets.cells.grid import Grid
+from sheets.cells.grid import ERRORS, Grid
 from sheets.faults import Finding, finding
 from sheets.kinds.contents import ERROR, UNKNOWN, Account, Duties, Key, Parsed, Roster
 from sheets.kinds.duty_reader import DutyReader
@@ -17,6 +17,8 @@ from sheets.shapes.models import MonthGrid
 
 Days = list[tuple[int, date | None]]
 """Columns, and the day of each; None: one that the month does not have."""
+Span = tuple[int, int, str]
+"""The first column, the one after the last, and what is shown in them."""
 
 
 def parse_month(grid: Grid, shape: MonthGrid, month: Month | None, reader: DutyReader) -> Parsed:
@@ -53,6 +55,7 @@ class _Reading:
     ) -> None:
         self._grid, self._header, self._month, self._reader = grid, header, month, reader
         self._people = People(grid, shape, header.columns)
+        self._named = self._people.named(header.body)
         self._duties: dict[Key, Duties] = {}
         self._contents = self._cells_of_people = 0
         self._aside: list[str] = []
@@ -67,13 +70,18 @@ class _Reading:
             return day if Month.of(day) == self._month else None
         return self._month.first.replace(day=day) if day <= self._month.days else None
 
-    def _spans_of_duties(self) -> dict[int, list[tuple[int, int]]]:
-        """By row what is merged over several of its days: a leave of a week."""
+    def _spans_of_duties(self) -> dict[int, list[Span]]:
+        """By row what is merged over several of its days, or people: a leave of a week, a course.
+        Not over the rows of one person, of whose day it is one part."""
         columns = {column for column, _ in self._days}
-        found: dict[int, list[tuple[int, int]]] = {}
-        for top, bottom, left, right in self._grid.merges:
-            if bottom == top + 1 and left in columns and top >= self._header.body:
-                found.setdefault(top, []).append((left, min(right, self._grid.width)))
+        number, grid = self._header.columns["person"], self._grid
+        found: dict[int, list[Span]] = {}
+        for top, bottom, left, right in grid.merges:
+            if left in columns and top >= self._header.body:
+                for row in range(top, min(bottom, grid.height)):
+                    if row == top or grid.origin(row, number)[0] == row:
+                        span = left, min(right, grid.width), grid.at(top, left)
+                        found.setdefault(row, []).append(span)
         return found
 
     def parsed(self) -> Parsed:
@@ -82,6 +90,8 @@ class _Reading:
         for number, row in enumerate(grid.rows):
             if number < header.body:
                 heading += len(row) - row.count("")
+            elif self._is_nobodys(number, row):
+                self._aside += [grid.place(number, c) for c, text in enumerate(row) if text]
             elif (found := self._people.at(number)) is None:
                 self._set_aside(number, row)
             elif self._people.is_title(number):
@@ -108,9 +118,9 @@ class _Reading:
         if spans is None:
             return row
         row = [*row]
-        for left, right in spans:
+        for left, right, shown in spans:
             # What is written where nobody sees it is not lost either.
-            row[left:right] = [text or row[left] for text in row[left:right]]
+            row[left:right] = [text or shown for text in row[left:right]]
         return row
 
     def _read(self, number: int, row: list[str], person: str) -> None:
@@ -146,6 +156,15 @@ class _Reading:
             self._cells_of_unnumbered += len(row) - row.count("")
             return
         self._aside += [self._grid.place(number, c) for c, text in enumerate(row) if text]
+
+    def _is_nobodys(self, number: int, row: list[str]) -> bool:
+        """Whether it is a heading among the people, or sums below them: among people with names,
+        without one, and without anything that is understood."""
+        text = self._grid.shown(number, self._header.columns["person"])
+        if not self._named or not text or text in self._named or text in ERRORS:
+            return False
+        texts = (row[column] for column, _ in self._days if row[column])
+        return not self._people.is_title(number) and not any(map(self._is_duty, texts))
 
     def _is_duty(self, text: str) -> bool:
         return self._reader.read(text)[0].kind not in {UNKNOWN, ERROR}

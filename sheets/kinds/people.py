@@ -33,7 +33,7 @@ class People:
         self._titles = {*map(plain, shape.person)}
         self._is_once = isinstance(shape, MonthGrid)
         self._origin_of: dict[str, int] = {}
-        self._places: dict[str, list[str]] = {}
+        self._places: dict[str, dict[int | str, str]] = {}
         self._first = True
         self.names: dict[str, str] = {}
         """By number, in the sheet's order."""
@@ -53,9 +53,12 @@ class People:
             return text
         name = "" if self._name is None else self._grid.shown(row, self._name)
         self._first = self._origin_of.get(text) != origin
-        if self._first:
-            self._origin_of[text] = origin
-            self._places.setdefault(text, []).append(self._grid.place(row, self._number))
+        self._origin_of[text] = origin
+        # In a list of days a number has many rows, and is still of one name.
+        mark = origin if self._is_once else "" if name in ERRORS else plain(name)
+        if mark != "":
+            place = self._grid.place(row, self._number)
+            self._places.setdefault(text, {}).setdefault(mark, place)
         if name or text not in self.names:
             self.names[text] = self.names.get(text) or name
         return text
@@ -66,6 +69,21 @@ class People:
             return False
         name = plain(self._grid.at(row, self._name))
         return bool(name) and name not in _NOBODY
+
+    def named(self, first: int) -> set[str]:
+        """The numbers that have a name beside them. What is merged over both is no name.
+
+        Args:
+            first: the row below the titles.
+        """
+        found, name = set[str](), self._name
+        if name is None:
+            return found
+        for row in range(first, self._grid.height):
+            where = self._grid.origin(row, self._number)
+            if where != self._grid.origin(row, name) and self._grid.shown(row, name):
+                found.add(self._grid.at(*where))
+        return {text for text in found if plain(text) not in _NOBODY | self._titles}
 
     def is_title(self, row: int) -> bool:
         """Whether the titles are said again there, as on a second page."""
@@ -83,9 +101,9 @@ class People:
         return self._form is None or self._form.fullmatch(text) is not None
 
     def findings(self) -> list[Finding]:
-        """Who has more rows than one, in a sheet where everybody has one."""
-        twice = {text: each for text, each in self._places.items() if len(each) > 1}
-        if not twice or not self._is_once:
+        """Which numbers are two people's: they have more rows than one, or more names."""
+        twice = {text: each.values() for text, each in self._places.items() if len(each) > 1}
+        if not twice:
             return []
         places = [place for each in twice.values() for place in each]
         return [finding("duplicate_people", places, of=len(self._places), texts=tuple(twice))]

@@ -13,7 +13,7 @@ from sheets.answer import MAX_BODY, open_answer
 from sheets.cells.dates import column_day, day_of, month_in, weekday_in
 from sheets.cells.grid import MOST_COLUMNS, MOST_ROWS, Grid, GridTooLarge
 from sheets.cells.places import place
-from sheets.cells.text import LONGEST, normal
+from sheets.cells.text import LONGEST, normal, plain
 from sheets.cells.times import end_after, minutes_of
 from sheets.months import Month, pattern_of, title_of
 from sheets.parsing import look
@@ -45,6 +45,7 @@ DECEMBER = Month(2025, 12)
         ("  王　小明 ", "王 小明"),
         ("0905G\n(+2)", "0905G (+2)"),
         ("\u200b0905G\ufeff", "0905G"),
+        ("\u2066A1001\u2069\u061c", "A1001"),
         ("－", "-"),
         ("０５：３０", "05:30"),
         ("\ud800x", "x"),
@@ -98,6 +99,8 @@ def test_an_end_that_is_not_after_its_start_is_on_the_next_day() -> None:
     assert end_after(1055, 115) == 1555
     assert end_after(600, 600) == 2040
     assert end_after(600, 1470) == 1470
+    assert end_after(1470, 10) == 2890
+    assert end_after(1500, 60) == 2940
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,9 @@ def test_an_end_that_is_not_after_its_start_is_on_the_next_day() -> None:
         ("12/1", date(2025, 12, 1)),
         ("1/2", date(2026, 1, 2)),
         ("12月1日 週一", date(2025, 12, 1)),
-        ("2/29", date(2024, 2, 29)),
+        ("2/29", None),
+        ("2025-12-01 00:00:00", date(2025, 12, 1)),
+        ("2025-12-01T08:00", date(2025, 12, 1)),
         ("45992", date(2025, 12, 1)),
         ("0905", None),
         ("下週", None),
@@ -136,6 +141,11 @@ def test_a_day_that_its_month_does_not_have_is_no_day() -> None:
         found = day_of(written, None, NEAR)
         assert (found.day, found.impossible) == (None, True)
     assert day_of("2028/2/29", None, NEAR).day == date(2028, 2, 29)
+    assert day_of("2/29", None, date(2024, 9, 5)).day == date(2024, 2, 29)
+    for february in (date(2025, 2, 15), date(2026, 2, 15)):
+        assert day_of("2/29", None, february).impossible
+    for written in ("2026-02-29", "1150229", "2/29", "29"):
+        assert column_day(written, None, Month(2026, 2)) == 29
 
 
 def test_serial_numbers_are_days() -> None:
@@ -193,6 +203,11 @@ def test_months_are_counted_on() -> None:
         ("2026年1月 勤務", "{yyyy}年{m}月 勤務"),
         ("25.12", "{yy}.{mm}"),
         ("12月", "{m}月"),
+        ("11月", "{m}月"),
+        ("１１４年１２月", "{roc}年{m}月"),
+        ("12月班表 (114)", "{m}月班表 ({roc})"),
+        ("2025 班表 12月", "{yyyy} 班表 {m}月"),
+        ("3月台", None),
         ("代碼", None),
         ("Sheet1", None),
     ],
@@ -200,7 +215,8 @@ def test_months_are_counted_on() -> None:
 def test_the_pattern_of_a_title_is_found(title: str, pattern: str | None) -> None:
     assert pattern_of(title, NEAR) == pattern
     if pattern is not None:
-        assert title in (title_of(pattern, DECEMBER), title_of(pattern, DECEMBER.plus(1)))
+        titles = [plain(title_of(pattern, DECEMBER.plus(away))) for away in (-1, 0, 1)]
+        assert plain(title) in titles
 
 
 def test_a_grid_is_a_rectangle_whatever_is_left_out() -> None:

@@ -18,6 +18,7 @@ from sheets.months import Month
 from sheets.people.chats import Count
 from sheets.timing import shift_of
 from tests.bot.duty.kit import EN, HANS, HANT, TAIPEI, moment, rest, titled
+from tests.sheets.kit import sheet
 
 NOVEMBER = {30: "0905G"}
 DECEMBER = {1: "休", 2: "1425G(+2)", 3: "(特)", 4: "站訓", 5: "休", 6: "休", 7: "0905G"}
@@ -245,6 +246,21 @@ def test_a_month(t: Texts, said: str) -> None:
     one = titled({"2026-12": days}, looked=0.0)
     text = months.month_view(one.own, one.own.parts["2026-12"], Month(2026, 12), t)
     assert text.startswith(said)
+
+
+def test_a_leave_is_counted_once_however_it_is_spelt() -> None:
+    one = titled({"2026-12": {1: "(特)", 2: "(特休)", 3: "(公)"}}, looked=0.0)
+    text = months.month_view(one.own, one.own.parts["2026-12"], Month(2026, 12), HANT)
+    assert text.startswith("2026 年 12 月　2 特休 · 1 公假\n")
+
+
+def test_what_nothing_knows_has_the_times_that_its_row_says() -> None:
+    """A list of days says them itself, whatever the duty is called."""
+    shape = sheet().shape
+    duty = Duty("unknown", "早班", start=480, end=1020)
+    shift = shift_of(date(2026, 12, 1), duty, None, TAIPEI)
+    assert days.in_words(shift, shape, HANT) == "⚠ 早班　08:00–17:00"
+    assert days.in_words(shift, shape, EN, has_codes=False) == "⚠ 早班 · 08:00–17:00"
 
 
 def test_two_days_that_fit_into_no_line_have_one_each() -> None:
