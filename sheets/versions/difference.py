@@ -24,6 +24,8 @@ class RosterDifference:
     people: Changes[str, str] = field(repr=False)
     """By number the names of those who came, went, or are called otherwise."""
     duties: Changes[Key, Duties] = field(repr=False)
+    is_unnamed: bool = False
+    """Whether in one of the two nobody has a name: then names tell nobody from anybody."""
 
     @property
     def came(self) -> list[str]:
@@ -41,7 +43,7 @@ class RosterDifference:
         return {
             person
             for person, (old, new) in self.people.items()
-            if old is None or new is None or plain(old) != plain(new)
+            if old is None or new is None or (not self.is_unnamed and plain(old) != plain(new))
         }
 
 
@@ -80,7 +82,9 @@ def difference(old: Contents, new: Contents) -> Difference:
         TypeError: they are of two kinds.
     """
     if isinstance(old, Roster) and isinstance(new, Roster):
-        return RosterDifference(_between(old.people, new.people), _between(old.duties, new.duties))
+        is_unnamed = not (any(old.people.values()) and any(new.people.values()))
+        people, duties = _between(old.people, new.people), _between(old.duties, new.duties)
+        return RosterDifference(people, duties, is_unnamed)
     if isinstance(old, Codes) and isinstance(new, Codes):
         return CodesDifference(_between(old.codes, new.codes))
     if isinstance(old, Rows) and isinstance(new, Rows):

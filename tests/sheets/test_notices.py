@@ -130,3 +130,22 @@ def test_whoever_is_new_or_gone_is_not_told_day_by_day() -> None:
     found = difference(old, new)
     assert isinstance(found, RosterDifference)
     assert [each.person for each in events_of(found, NOON)] == ["A1"]
+
+
+def test_where_nobody_has_a_name_a_change_is_told_as_it_is_shown() -> None:
+    """Names that all go, or all come, say of no number that it is another's (`Names.is_of`)."""
+
+    def told(*names: dict[str, str]) -> list[str]:
+        day = date(2025, 12, 1)
+        old, new = (
+            Roster(each, {(person, day): duties(text) for person in each})
+            for each, text in zip(names, "ab", strict=True)
+        )
+        found = difference(old, new)
+        assert isinstance(found, RosterDifference)
+        return [each.person for each in events_of(found, NOON)]
+
+    assert told({"A1": "王"}, {"A1": ""}) == told({"A1": ""}, {"A1": "王"}) == ["A1"]
+    assert told({"A1": "王", "A2": "李"}, {"A1": "", "A2": ""}) == ["A1", "A2"]
+    assert told({"A1": "王", "A2": "李"}, {"A1": "", "A2": "李"}) == ["A2"]
+    assert told({"A1": "王"}, {"A1": "陳"}) == []
