@@ -66,7 +66,7 @@ def _add_no_departments(app: FastAPI) -> None:
 
     @app.api_route("/console", methods=_PAGES)
     @app.api_route("/console/{path:path}", methods=_PAGES)
-    @app.api_route("/settings/google", methods=_PAGES)
+    @app.api_route("/settings/{path:path}", methods=_PAGES)
     async def no_departments(request: Request) -> Response:
         """Says so; nothing of the link is looked at, and nothing spent."""
         page = no_departments_page(request.headers.get("Accept-Language", ""))

@@ -33,7 +33,7 @@ from web.gate.keys import ClientKeys
 from web.gate.problems import add_problems
 from web.gate.signed_in import SignedIn
 from web.site.entering import entering_routes
-from web.site.routing import add_stray_pages
+from web.site.routing import add_stray_pages, refusal
 from web.site.settings.routes import settings_routes
 from web.site.sheets.standing import NO_SHEETS, SheetStanding
 from web.site.static import add_static
@@ -42,7 +42,8 @@ if TYPE_CHECKING:  # whoever has no sheets need not wait for what reads them
     from sheets.keeping.services import SheetServices
 
 _PREFIXES: Final = ("/api/", "/calendar/", "/console", "/settings/", "/static/")
-"""Of departments' addresses, where the bot has others."""
+"""Of departments' addresses, where the bot has others; and whoever types the host alone wants a
+page of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,17 @@ def beside(own: FastAPI, chat: ChatReturns | None, parts: DepartmentParts) -> AS
     own_paths = {route.path for route in own.routes if isinstance(route, APIRoute)}
     taken_back = _with_headers(own, parts)
     if chat is None:
-        add_problems(own)
+        own.version = version("drivekeeper")  # on its pages
+        add_problems(own, refusal)
         taken_back = _with_headers(OneHost(own, public_url=parts.public_url), parts)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if path == CALLBACK_PATH and (chat is None or scope.get("method") == "GET"):
             app: ASGIApp = taken_back
-        elif path in own_paths or (chat is not None and not path.startswith(_PREFIXES)):
+        elif path in own_paths or (
+            chat is not None and path != "/" and not path.startswith(_PREFIXES)
+        ):
             app = own
         else:
             app = ours
@@ -123,7 +127,7 @@ def create_departments_app(parts: DepartmentParts, signed_in: SignedIn) -> FastA
     app.state.signed_in = signed_in
     keys = ClientKeys(made.desk, parts.proxy_hops)
     redirect_uri = f"{parts.public_url}{CALLBACK_PATH}"
-    add_problems(app)
+    add_problems(app, refusal)
     add_stray_pages(app)
     sheets, sheet_pages = _sheet_pages(parts, signed_in)
     app.state.has_sheets = sheets.is_any

@@ -55,7 +55,8 @@ async def test_a_bot_without_departments_says_so_to_whoever_opens_a_sign_in_link
     }
     async with start_bot(flow="device") as bot:
         base = f"http://127.0.0.1:{bot.settings.web_port}"
-        for path in ("/console/enter/a-code", "/console/enter", "/console", "/settings/google"):
+        codes = ("/console/enter/a-code", "/console/enter", "/console")
+        for path in (*codes, "/settings/google", "/settings/sheets/tanhae/roster"):
             for language, words in said.items():
                 status, page = await open_page(base + path, language)
                 assert (status, words in page) == (404, True), path

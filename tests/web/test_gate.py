@@ -27,6 +27,7 @@ from web.gate.problem_texts import known_codes
 from web.gate.problems import Problem, add_problems
 from web.gate.signed_in import SignedIn
 from web.serving import listen, serving
+from web.site.routing import refusal
 
 URL = "https://drive.example.org"
 
@@ -34,7 +35,7 @@ URL = "https://drive.example.org"
 def make_app() -> FastAPI:
     """A route that gives a body back, and some that refuse."""
     app = FastAPI(openapi_url=None, docs_url=None, redirect_slashes=False)
-    add_problems(app)
+    add_problems(app, refusal)
 
     @app.post("/echo")
     async def echo(request: Request) -> Response:
@@ -194,6 +195,30 @@ async def test_a_body_that_does_not_come_is_waited_for_briefly(client: httpx.Asy
     assert answer.startswith("HTTP/1.1 408 ")
     assert [(line["event"], line["result"]) for line in log] == [("access_denied", "timeout")]
     assert '"code":"timeout"' in answer
+
+
+async def test_a_person_reads_a_page_where_a_program_has_a_problem(
+    client: httpx.AsyncClient,
+) -> None:
+    """Whatever refuses before a route does, or after it: in their language, with a next step."""
+    reads = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "zh-TW"}
+    large = await client.post("/echo", content=b"x" * 65_537, headers=reads)
+    broken = await client.get("/fault/defect", headers=reads)
+    head = "POST /echo HTTP/1.1\r\nHost: drive.example.org\r\nContent-Length: 10\r\n"
+    late = await raw(client, f"{head}Accept: text/html\r\nAccept-Language: zh-TW\r\n\r\nabc")
+    assert (large.status_code, broken.status_code, late.split()[1]) == (413, 500, "408")
+    for text, said in (
+        (large.text, "一次送出的內容太多"),
+        (broken.text, "這裡出了問題"),
+        (late, "內容沒有及時送達"),
+    ):
+        assert f"<span>{said}</span>" in text
+        assert 'class="btn" href="/settings/google"' in text
+    assert "secret words" not in broken.text
+    for path in ("/api/docs", "/api/auth/google/callback?code=secret"):  # pages, too
+        refused = await client.get(path, headers={**reads, "Host": "127.0.0.1"})
+        assert "這不是這個服務的網址" in refused.text
+        assert "secret" not in refused.text
 
 
 async def test_whoever_goes_amid_a_body_leaves_nothing_behind(client: httpx.AsyncClient) -> None:

@@ -309,8 +309,9 @@ async def test_what_is_no_form_of_the_page_changes_nothing(web: RunningWeb) -> N
             headers={"Content-Type": "multipart/form-data; boundary=x"},
         )
         assert broken.status_code in (400, 403)
-        lost = await someone.browser.get(f"{SETTINGS}/nothing", headers={"Accept": "text/html"})
-        assert (lost.status_code, "There is no such page" in lost.text) == (404, True)
+        for path, status in (("nothing", 404), ("revoke", 405)):  # and a form's address, typed
+            lost = await someone.browser.get(f"{SETTINGS}/{path}", headers={"Accept": "text/html"})
+            assert (lost.status_code, "There is no such page" in lost.text) == (status, True)
         assert "Traceback" not in web.log.getvalue()
 
 

@@ -9,7 +9,8 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.gate.problems import Problem, answer_to, denied
+from web.gate.problems import Problem, denied
+from web.site.routing import refusal
 
 LARGEST: Final = 64 * 1024
 """Bytes. A form or a JSON object is a few hundred."""
@@ -37,7 +38,7 @@ class SmallBodies:
         try:
             body = await self._read(said, receive)
         except Problem as problem:
-            await answer_to(problem, Request(scope))(scope, receive, send)
+            await refusal(problem, Request(scope))(scope, receive, send)
             return
         if body is None:  # whoever asked has gone
             return

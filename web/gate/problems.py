@@ -7,7 +7,7 @@ https://www.rfc-editor.org/rfc/rfc9457
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -139,8 +139,16 @@ def body_of(problem: Problem, texts: Texts) -> dict[str, Any]:
     return said
 
 
-def add_problems(app: FastAPI) -> None:
-    """Answer every refusal of `app` so, the framework's own as well."""
+Say = Callable[[Problem, Request], Response]
+"""The answer that says a refusal."""
+
+
+def add_problems(app: FastAPI, of_defects: Say = answer_to) -> None:
+    """Answer every refusal of `app` so, the framework's own as well.
+
+    Args:
+        of_defects: what answers where a route has a defect.
+    """
 
     @app.exception_handler(Problem)
     async def ours(request: Request, problem: Problem) -> Response:
@@ -161,7 +169,7 @@ def add_problems(app: FastAPI) -> None:
         headers = {"Allow": _allowed(app, request)} if refusal.status_code == 405 else {}
         return answer_to(denied(refusal.status_code, code, headers=headers), request)
 
-    app.add_middleware(Defects)
+    app.add_middleware(Defects, say=of_defects)
 
 
 def _allowed(app: FastAPI, request: Request) -> str:
@@ -177,8 +185,9 @@ def _allowed(app: FastAPI, request: Request) -> str:
 class Defects:
     """Answers for a route that has a defect; what it was is for the log alone."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, say: Say) -> None:
         self._app = app
+        self._say = say
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -195,7 +204,7 @@ class Defects:
             _log.exception("web_request_failed")
             if has_begun:
                 raise  # the connection is ended: half an answer must not pass for a whole one
-            answer = answer_to(Problem(500, "failed"), Request(scope))
+            answer = self._say(Problem(500, "failed"), Request(scope))
             await answer(scope, receive, send)
 
 

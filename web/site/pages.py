@@ -15,15 +15,18 @@ Problem = Literal[
     "forbidden",
     "over",
     "too_many",
+    "too_big",
+    "too_slow",
     "unavailable",
     "failed",
+    "defect",
     "not_asked",
     "other_session",
     "wrong_host",
 ]
-"""404 · 403, of a form · 410, of a link · 429 · 503: the database does not answer · 5xx. Of whoever
-comes back from Google: 400, nobody has asked with that · 403, another session has. 421: at another
-address than this service's."""
+"""404 · 403, of a form · 410, of a link · 429 · 413 and 408, of a form · 503: the database does not
+answer · 5xx · 500. Of whoever comes back from Google: 400, nobody has asked with that · 403,
+another session has. 421: at another address than this service's."""
 
 
 def render_sign_in(frame: Frame, news: Leaving = "") -> str:

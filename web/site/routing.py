@@ -16,15 +16,20 @@ from departments.administrators import who
 from departments.administrators.links import ENTER_PATH
 from departments.administrators.sessions import Session
 from security.errors import CustodyError
-from web.gate.problems import Problem, denied, problem_of
+from web.callback import CALLBACK_PATH
+from web.gate.problems import Problem, answer_to, denied, problem_of
 from web.gate.signed_in import COOKIE, SignedIn
 from web.site import pages
 from web.site.frame import Frame, answer
 
 SETTINGS_PATH: Final = "/settings/google"
 READ: Final = ["GET", "HEAD"]
-_KINDS: Final[dict[int, pages.Problem]] = {404: "not_found", 410: "over", 429: "too_many"}
-
+_BELOW_API: Final = ("/api/docs", CALLBACK_PATH)
+"""Pages, too."""
+_KINDS: Final[dict[int, pages.Problem]] = {
+    **{404: "not_found", 405: "not_found", 408: "too_slow", 410: "over", 413: "too_big"},
+    429: "too_many",
+}
 _AWAY: Final = frozenset({"database_unreachable", "database_refused", "unavailable", "timeout"})
 
 
@@ -63,7 +68,8 @@ class PageRoute(APIRoute):
 
 def is_for_a_page(request: Request) -> bool:
     """Whether a browser asks, for somebody to read what is answered."""
-    is_api = request.scope["path"].startswith("/api/")
+    path = request.scope["path"]
+    is_api = path.startswith("/api/") and path not in _BELOW_API
     return not is_api and "text/html" in request.headers.get("Accept", "")
 
 
@@ -89,6 +95,11 @@ def add_stray_pages(app: FastAPI) -> None:
         return page_of(denied(refusal.status_code, "not_found", headers=kept), request)
 
 
+def refusal(problem: Problem, request: Request) -> Response:
+    """What says so: a page to somebody who reads it, else as programs have it."""
+    return page_of(problem, request) if is_for_a_page(request) else answer_to(problem, request)
+
+
 def page_of(problem: Problem, request: Request) -> Response:
     """The page that says what a refusal does."""
     if problem.status == 401:
@@ -105,4 +116,6 @@ def page_of(problem: Problem, request: Request) -> Response:
 def _kind_of(problem: Problem) -> pages.Problem:
     if problem.status < 500:
         return _KINDS.get(problem.status, "forbidden")
+    if problem.status == 500:
+        return "defect"
     return "unavailable" if problem.code in _AWAY else "failed"
