@@ -161,6 +161,20 @@ async def test_versions_that_are_gone_or_damaged_are_said_to_be(front: SheetsWeb
             assert "林以晴" in someone.text
 
 
+async def test_a_month_of_which_there_is_nothing_is_said(front: SheetsWeb) -> None:
+    """Be it none at all: whoever reads another one is not to take it for theirs."""
+    none = "ⓘThere is nothing of the month that was asked for. Shown is December 2026."
+    async with person(front) as someone:
+        for wish in ("month=2031-02", "month=2026-13", "month=<b>", "period=2031-02"):
+            await someone.open(f"{ROSTER}?{wish}")
+            assert someone.news[0] == none, wish
+        for path in (ROSTER, f"{ROSTER}?month=2026-12", f"{ROSTER}?period=2026-12"):
+            await someone.open(path)
+            assert none not in someone.news
+        await someone.open(f"{SHEETS}/tanhae/codes?month=2031-02")  # it is of no month
+        assert none not in someone.news
+
+
 def data_link(someone: Person) -> str:
     """Where programs have what is shown."""
     links = (one.attributes["href"] for one in someone.page.all("a"))

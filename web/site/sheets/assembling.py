@@ -101,6 +101,7 @@ def page_of(found: Found, wishes: Wishes, now: float, news: News = "") -> SheetP
         found.department,
         news or ("no_version" if found.no_version else ""),
         month=found.month,
+        no_month=bool(found.month) and wishes.month not in ("", found.month),
         period=found.period,
         service_account=found.service_account,
         titles=titles_of(sheet, found.month),

@@ -161,7 +161,7 @@ def _wishes_of(request: Request) -> Wishes:
     part = _asked(request, "part")
     is_number = part.isascii() and part.isdecimal() and len(part) < _DIGITS
     return Wishes(
-        _asked(request, "month"),
+        _asked(request, "month") or _asked(request, "period"),  # as the API has it
         _asked(request, "from"),
         _asked(request, "to"),
         int(part) if is_number else 1,

@@ -150,6 +150,8 @@ class SheetPage:
     news: News = ""
     month: str = ""
     """What is shown: 2026-12; "": it is of no month."""
+    no_month: bool = False
+    """Whether another month was asked for, of which there is nothing."""
     period: str = ""
     """By which its versions are known; "": all of it is one."""
     earlier: str = ""
