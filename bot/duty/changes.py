@@ -44,11 +44,9 @@ def changed(
     rows = []
     for one in changes[:MOST]:
         new = days.names_of(one.new, shape, t)
-        if len(one.shifts) == 1 and one.shifts[0].is_known:
-            only = one.shifts[0]
-            when = days.times(only, t)
-            name = days.label(only.duty, shape, t)
-            new = f"{name}{'　' if days.is_wide(t) else ' · '}{when}" if when else name
+        only = one.shifts[0] if len(one.shifts) == 1 else None
+        if only is not None and (only.is_known or only.start is not None):
+            new = days.in_words(only, shape, t)
         elif any(not shift.is_known for shift in one.shifts):
             new = f"⚠ {new}"
         rows.append(days.line(one.day, f"{days.names_of(one.old, shape, t)} → {new}", t))

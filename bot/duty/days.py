@@ -83,7 +83,8 @@ def label(duty: Duty, shape: Shape, t: Texts) -> str:
     """What a duty is called, without times, as HTML."""
     match duty.kind:
         case k if k == SHIFT:
-            return shown(f"{duty.rest}/{duty.code}" if duty.rest else duty.code)
+            name = duty.code or duty.text  # in a list of days, of one that says its times alone
+            return shown(f"{duty.rest}/{name}" if duty.rest else name)
         case k if k == REST:
             if duty.rest.upper() in _REST:
                 return t.tr("rest")
@@ -126,6 +127,8 @@ def in_words(shift: Shift, shape: Shape, t: Texts, *, has_codes: bool = True) ->
         if not has_codes:
             return t.tr("⚠ {text} (no times known)", text=Html(name))
         return t.tr("⚠ {text} (not in the table of codes: no times)", text=Html(name))
+    if when and shift.duty.kind == SHIFT and not shift.duty.code:
+        return when
     name = name if shift.is_known else f"⚠ {name}"
     return f"{name}{'　' if is_wide(t) else ' · '}{when}" if when else name
 

@@ -81,15 +81,20 @@ class _Reading:
         minutes = self._minutes(number)
         if minutes is None and start is not None and end is not None:
             minutes = end - start
-        column = self._header.columns.get("route")
-        route = "" if column is None else self._grid.shown(number, column)
-        found = CodeTimes(start, end, minutes, route)
+        route = self._shown(number, "route")
+        shown = (self._shown(number, name) for name in ("start", "end", "minutes"))
+        error = next((text for text in shown if text in ERRORS), "")
+        found = CodeTimes(start, end, minutes, error or route)
         place = self._grid.place(number, self._header.columns["code"])
         self._places.setdefault(code, []).append(place)
-        if start is None or end is None:
+        if (start is None or end is None) and found.route not in ERRORS:
             self._timeless.append(place)
         if self._codes.setdefault(code, found) != found:
             self._twice.add(code)
+
+    def _shown(self, number: int, name: str) -> str:
+        column = self._header.columns.get(name)
+        return "" if column is None else self._grid.shown(number, column)
 
     def _time(self, number: int, name: str) -> int | None:
         column = self._header.columns.get(name)

@@ -66,6 +66,7 @@ class CodeTimes:
     minutes: int | None
     """Of work, as the sheet says it, or else between the two."""
     route: str = ""
+    """Or the spreadsheet's error, where any of its cells is one: what was known before stays."""
 
 
 @dataclass(frozen=True, slots=True)

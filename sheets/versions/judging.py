@@ -73,6 +73,9 @@ def judge(parsed: Parsed, last: Contents | None) -> Verdict:
         return Verdict(contents, findings=parsed.findings)
     if isinstance(contents, Roster) and isinstance(last, Roster):
         contents = _with_values_for_errors(contents, last)
+    if isinstance(contents, Codes) and isinstance(last, Codes):
+        kept = {code: one for code, one in last.codes.items() if _is_error(contents, code)}
+        contents = Codes({**contents.codes, **kept})
     change = difference(last, contents)
     return Verdict(contents, change, parsed.findings, _gone(last, change))
 
@@ -92,6 +95,10 @@ def _with_values_for_errors(new: Roster, last: Roster) -> Roster:
     if not duties and not names:
         return new
     return Roster({**new.people, **names}, {**new.duties, **duties})
+
+
+def _is_error(new: Codes, code: str) -> bool:
+    return code in new.codes and new.codes[code].route in ERRORS
 
 
 def _gone(last: Contents, change: Difference) -> Gone | None:

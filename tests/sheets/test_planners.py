@@ -144,6 +144,15 @@ def test_an_error_in_a_list_of_days_takes_nobodys_duty() -> None:
         assert (faults(broken), judge(broken, last).is_same) == ([], True)
 
 
+def test_an_error_in_a_table_of_codes_takes_no_times() -> None:
+    rows: list[list[object]] = [[f"{n:02}", "09:05", "17:35", "480"] for n in range(60)]
+    last = codes(*rows)
+    for place in (1, 2, 3):
+        new = codes([*rows[0][:place], error(), *rows[0][place + 1 :]], *rows[1:-1], rows[2])
+        assert (new.codes["00"].start, new.codes["00"].end) != (545, 1055) or place == 3
+        assert judge(Parsed(new), last).contents == Codes({k: last.codes[k] for k in new.codes})
+
+
 def test_the_order_of_rows_is_no_change() -> None:
     """Parts of a day that say when they begin come in that order."""
     rows: list[list[object]] = [

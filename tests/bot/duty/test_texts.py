@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -261,6 +262,20 @@ def test_what_nothing_knows_has_the_times_that_its_row_says() -> None:
     shift = shift_of(date(2026, 12, 1), duty, None, TAIPEI)
     assert days.in_words(shift, shape, HANT) == "⚠ 早班　08:00–17:00"
     assert days.in_words(shift, shape, EN, has_codes=False) == "⚠ 早班 · 08:00–17:00"
+    later = [replace(shift, start=shift.start + timedelta(hours=1))] if shift.start else []
+    change = Changed(date(2026, 12, 1), (duty,), (duty,), later)
+    read = datetime(2026, 11, 30, 13, 50, tzinfo=TAIPEI)
+    text = changed([change], shape, read, read.date(), HANT)
+    assert text.split("\n")[1] == "12/01（二）早班 → ⚠ 早班　09:00–17:00"
+
+
+def test_a_duty_that_has_times_and_no_name_is_one() -> None:
+    """In a list of days without a column of codes."""
+    duty = Duty("shift", "08:00–17:00", start=480, end=1020)
+    shift, shape = shift_of(date(2026, 12, 1), duty, None, TAIPEI), sheet().shape
+    assert days.in_month(shift, shape, HANT) == "08:00–17:00"
+    assert days.in_words(shift, shape, HANT) == "08:00–17:00"
+    assert days.names_of((duty, duty), shape, EN) == "08:00–17:00 / 08:00–17:00"
 
 
 def test_two_days_that_fit_into_no_line_have_one_each() -> None:
