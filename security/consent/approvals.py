@@ -144,7 +144,7 @@ class Approvals:
             granted,
             "granted",
             stage="approved",
-            expires_at=self._parts.now() + LIFETIME,
+            expires_at=self._renewed(),
             account=account.address,
             account_id=account.id,
         )
@@ -190,6 +190,7 @@ class Approvals:
                     self._parts.pending.change,
                     current,
                     stage="redeeming",
+                    expires_at=self._renewed(),
                     code_digest=digest,
                     claim_code=SecretStr(secrets.token_urlsafe(24)),
                 )
@@ -218,8 +219,13 @@ class Approvals:
         except ConsentRequired:
             raise ConsentDenied("Google no longer knows the code", code="expired") from None
         async with self._ends_on_failure(pending):
-            keep = partial(self.advance, pending, "asked", **_granted(grant))
+            changes = {**_granted(grant), "expires_at": self._renewed()}
+            keep = partial(self.advance, pending, "asked", **changes)
             return await self._parts.leases.persist(None, keep)
+
+    def _renewed(self) -> datetime:
+        """Until when a request goes on that was answered in time, however long Google takes."""
+        return self._parts.now() + LIFETIME
 
     @asynccontextmanager
     async def _ends_on_failure(self, pending: PendingConsent) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -16,9 +17,10 @@ from departments.authorising.outcomes import Outcome, Outcomes
 from departments.kinds import OUTCOMES
 from departments.names import Department
 from security.consent.flows import ConsentMethod
-from security.consent.pending import CONSENTS, PendingConsent
+from security.consent.pending import CONSENTS, PendingConsent, PendingConsents
 from security.errors import ConsentDenied, OperatorFault
 from tests.departments.kit import CALLBACK, MINE, OTHERS, TANHAE, Browser, consents_of
+from tests.journeys import until, until_struck
 from tests.security.kit import AMY, ANN, BEN, TOWN, World, answer_of, in_minutes, secret
 from tests.spots import names_in
 
@@ -79,6 +81,26 @@ async def test_a_reload_shows_the_same_for_ten_minutes(world: World, browser: Br
     assert await exchanges(world) == 1
     with freeze_time(in_minutes(11), real_asyncio=True):
         assert await browser.open(redirected) is None
+
+
+async def test_who_comes_back_in_time_is_not_late_because_google_takes_its_time(
+    world: World, browser: Browser
+) -> None:
+    """Neither while it has the code, nor while it is asked whose it is."""
+    pending = await browser.begin()
+    redirected = await world.google.consent(pending.address, AMY)
+    ends_at = world.custody.store.clock.now() + timedelta(seconds=0.5)
+    PendingConsents(world.storage).change(pending, expires_at=ends_at)
+    slow = await world.google.fault("google.token.exchange", "latency", seconds=60)
+    await world.google.fault("google.drive.about.get", "latency", seconds=0.3)
+    coming = asyncio.create_task(browser.open(redirected))
+    await until_struck(world.google, "google.token.exchange")
+    await until(lambda: world.custody.store.clock.now() >= ends_at)
+    clearing = asyncio.create_task(browser.consents.clear_expired())
+    await asyncio.wait((clearing,), timeout=0.1)  # it waits for the lease, if it wants it
+    await world.google.ask("DELETE", f"/faults/{slow}")
+    await clearing
+    assert await coming == SAVED
 
 
 async def test_twenty_who_come_back_at_once_are_one_exchange(
