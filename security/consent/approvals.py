@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -75,17 +75,21 @@ class ConsentParts:
             self.on_over(earlier, "superseded")
         self.pending.save(pending)
 
-    def end(self, pending: PendingConsent, code: str) -> None:
-        """Forget this request, if it is still its owner's latest, under their lease. Blocks.
+    def end(self, pending: PendingConsent, code: str) -> bool:
+        """Forget this request, if it is still its owner's latest, under their lease; whether it
+        was. Blocks.
 
         Args:
             code: why it is over.
         """
-        with suppress(ConsentDenied):
+        try:
             current = self.pending.current(pending)
-            if self.on_over is not None:
-                self.on_over(current, code)
-            self.pending.delete(pending.owner)
+        except ConsentDenied:
+            return False
+        if self.on_over is not None:
+            self.on_over(current, code)
+        self.pending.delete(pending.owner)
+        return True
 
 
 class Approvals:
@@ -163,14 +167,14 @@ class Approvals:
                 return current
             return await self._parts.workers.run(self._parts.pending.change, current, **changes)
 
-    async def end(self, pending: PendingConsent, code: str) -> None:
-        """End this request; a newer one of the same owner stays.
+    async def end(self, pending: PendingConsent, code: str) -> bool:
+        """End this request; False: it was over. A newer one of the same owner stays.
 
         Args:
             code: why it is over.
         """
         async with self._parts.leases.held(pending.owner):
-            await self._parts.workers.run(self._parts.end, pending, code)
+            return await self._parts.workers.run(self._parts.end, pending, code)
 
     async def _redeem(
         self, asked: PendingConsent, code: str, error: str | None, digest: SecretStr

@@ -170,14 +170,15 @@ class ConsentFlows:
         """Whether the end of this request is being told."""
         return pending.id in self._ending
 
-    async def end(self, pending: PendingConsent, code: str = "declined") -> None:
-        """End this request; a newer one of the same owner stays.
+    async def end(self, pending: PendingConsent, code: str = "declined") -> bool:
+        """End this request; False: it was over. A newer one of the same owner stays.
 
         Args:
             code: why it is over.
         """
-        await self._approvals.end(pending, code)
+        was_there = await self._approvals.end(pending, code)
         self._ending.discard(pending.id)
+        return was_there
 
     async def identify(self, pending: PendingConsent) -> PendingConsent:
         """The request with the account that approved, where a stop came before Drive was asked.
@@ -302,7 +303,8 @@ class ConsentFlows:
             ConsentDenied: as `confirm`.
         """
         pending = await self._to_confirm(owner, consent_id)
-        await self.end(pending)
+        if not await self.end(pending):
+            raise ConsentDenied("it was answered otherwise meanwhile", code="expired")
         _log.info("consent_refused", owner=pending.owner, result="declined")
 
     async def _to_confirm(self, owner: Owner, consent_id: str) -> PendingConsent:

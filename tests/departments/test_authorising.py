@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
@@ -225,6 +226,31 @@ async def test_the_account_of_before_is_kept(world: World, browser: Browser) -> 
     assert await browser.consents.confirm(TANHAE, MINE, consent_id) == refused("declined")
     assert account(world) == AMY
     assert names_in(world.folder, CONSENTS) == []
+
+
+async def test_a_no_that_comes_upon_a_yes_is_told_what_was_done(
+    world: World, browser: Browser
+) -> None:
+    """In another window: it had seen the question still."""
+    noting, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Outcomes):
+        def note(self, pending: PendingConsent, code: str) -> None:
+            noting.set()
+            assert goes_on.wait(10)
+            super().note(pending, code)
+
+    consent_id = await ask(world, browser)
+    beside, waits = world.new_custody(), asyncio.Event()
+    beside.store.on_wait = lambda owner, waited: waits.set()
+    confirming = consents_of(world, outcomes=Slow).confirm(TANHAE, MINE, consent_id)
+    yes = asyncio.create_task(confirming)
+    await asyncio.to_thread(noting.wait, 10)
+    no = asyncio.create_task(consents_of(world, beside).refuse(TANHAE, MINE, consent_id))
+    await waits.wait()
+    goes_on.set()
+    assert await yes == await no == SAVED
+    assert account(world) == BEN
 
 
 async def test_a_reload_asks_again(world: World, browser: Browser) -> None:
