@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -140,10 +139,13 @@ class Shelf(Generic[M]):
         """Keep it no longer."""
         only(self._storage.apply([Unit([Drop(Key(self._kind, name))])]))
 
-    def forget(self, held: Held[M]) -> None:
-        """Keep it no longer, unless it has changed since it was read."""
-        with suppress(Conflict):
+    def forget(self, held: Held[M]) -> bool:
+        """Keep it no longer; False: it has changed since it was read, and stays."""
+        try:
             only(self._storage.apply([Unit([self.dropping(held)])]))
+        except Conflict:
+            return False
+        return True
 
     def putting(self, name: str, content: M, expected: Version) -> Put:
         """The step that keeps `content`, for a unit."""

@@ -307,7 +307,8 @@ class ClientDesk:
 
     async def _raise(self, alarm: Alarm) -> None:
         name, now = name_of(alarm.code, alarm.client), time.monotonic()
-        if now - self._alarmed.get(name, -_ALARM_AGAIN) < _ALARM_AGAIN:
+        is_lately = now - self._alarmed.get(name, -_ALARM_AGAIN) < _ALARM_AGAIN
+        if is_lately and alarm.code != "client_second_machine":  # each is seen here once
             return
         self._alarmed[name] = now
         try:

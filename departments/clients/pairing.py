@@ -129,10 +129,9 @@ class Pairing:
         Args:
             name: as `OpenCode.name`.
         """
-        is_open = any(one.name == name for one in self.open())
-        if is_open:
-            self._shelf.drop(name)
-        return is_open
+        now = self._storage.now()
+        its = [held for held in self._shelf.all() if held.name == name]
+        return any(self._shelf.forget(held) for held in its if held.content.expires_at > now)
 
     def name_of(self, code: str) -> str:
         """What this code is kept under, if it is; "": it can be none."""

@@ -253,6 +253,16 @@ def test_a_code_that_was_dropped_pairs_nothing(
     assert not pairing.drop(names[1])
 
 
+def test_a_code_that_is_spent_while_it_is_dropped_was_not_dropped(
+    pairing: Pairing, clients: Clients, storage: Storage, secret: AccessSecret
+) -> None:
+    """Whoever dropped it is to know that a computer has come."""
+    code = pairing.make("tanhae", "Desk", (), ANN).code.get_secret_value()
+    late = Pairing(between(storage, lambda: pairing.spend(code)), secret, clients)
+    assert not late.drop(late.name_of(code))
+    assert len(clients.all()) == 1
+
+
 @pytest.mark.parametrize(("seconds", "holds"), [(599, True), (600, False)])
 def test_a_code_holds_for_ten_minutes(
     clock: FrozenDateTimeFactory,
