@@ -42,7 +42,7 @@ from security.custody.custodian import Custodian
 from security.custody.deadline import Deadline
 from security.custody.leases import Leases
 from security.custody.workers import Workers
-from security.errors import CustodyError
+from security.errors import CustodyError, TransientFault
 from security.storage.leases import FOLDER_LEASE
 from security.storage.protocol import Storage
 
@@ -203,6 +203,9 @@ class HandedUploads:
         begun = await self._drives.run(
             owner, partial(begin_session, file=file, folder=department.name, file_id=file_id)
         )
+        if await self._account(owner) != account:  # nobody would look for it where it goes
+            self._workers.uncancelled(self._give_up(department, begun.session))
+            raise TransientFault("the department has another account by now")
         record = Record(
             department=department.slug,
             client=client,

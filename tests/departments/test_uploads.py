@@ -528,3 +528,17 @@ async def test_nothing_of_it_is_told_by_logs_or_texts(cloud: Cloud, restored_log
     for secret in (address, address.rpartition("=")[2], handed.file_id, KEY, "班表", CLIENT):
         assert secret not in printed
         assert secret.encode("unicode_escape").decode() not in printed
+
+
+async def test_what_is_begun_while_the_account_is_changed_arrives_once(cloud: Cloud) -> None:
+    """In the new one, of which its record knows."""
+    slow = await cloud.google.fault("google.drive.files.list", "latency", seconds=60)
+    begun = asyncio.create_task(cloud.begin())
+    await until_struck(cloud.google, "google.drive.files.list")
+    await cloud.world.connect(TOWN, BEN)
+    await cloud.google.ask("DELETE", f"/faults/{slow}")
+    with pytest.raises(TransientFault):
+        await begun
+    assert await send(await cloud.begin()) == 200
+    assert (await cloud.state()).state == "complete"
+    assert [len(await cloud.files(account)) for account in (AMY, BEN)] == [0, 1]
