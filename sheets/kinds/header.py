@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 from sheets.cells.dates import column_day, weekday_in
@@ -19,6 +19,8 @@ FEWEST_DAYS: Final = 7
 """Columns of days that make a month's header."""
 ALL_DAYS: Final = 28
 """With so many no other row is looked for."""
+_GAPS: Final = (2, 3)
+"""One day or two whose titles say something else, or nothing."""
 
 Aliases = Mapping[str, tuple[str, ...]]
 """By the settings' key the titles that its column may have."""
@@ -78,7 +80,8 @@ def find_month(
             continue
         columns, last = _people(grid, aliases, number, {column for column, _ in days})
         if "person" in columns:
-            best = Header(number, _body(grid, max(number, last), days), columns, days)
+            body = _body(grid, max(number, last), days)
+            best = Header(number, body, columns, tuple(_without_gaps(days)))
         if len(days) >= ALL_DAYS and best is not None:
             break
     return best or _nearest_month(grid, aliases, month, rows)
@@ -146,7 +149,7 @@ def _days(grid: Grid, row: int, month: Month | None) -> tuple[tuple[int, int | d
         and (text[0].isdecimal() or text[0] == "民" or (row, column) in grid.serials)
         and (day := column_day(text, grid.serial(row, column, "DATE", "DATE_TIME"), month))
     ]
-    numbers = [day if isinstance(day, int) else day.day for _, day in found]
+    numbers = [_number(day) for _, day in found]
     if not numbers:
         return ()
     run: list[tuple[int, int | date]] = []
@@ -158,6 +161,24 @@ def _days(grid: Grid, row: int, month: Month | None) -> tuple[tuple[int, int | d
             run.append(found[place])
             last = numbers[place]
     return tuple(run)
+
+
+def _without_gaps(days: tuple[tuple[int, int | date], ...]) -> Iterator[tuple[int, int | date]]:
+    """With the columns between, where as many days are missing as there are: 9, 國慶, 11."""
+    before: tuple[int, int | date] | None = None
+    for column, day in days:
+        if before is not None:
+            gap, first = column - before[0], before[1]
+            if gap in _GAPS and gap == _number(day) - _number(first):
+                for more in range(1, gap):
+                    on = first + timedelta(more) if isinstance(first, date) else first + more
+                    yield before[0] + more, on
+        yield column, day
+        before = column, day
+
+
+def _number(day: int | date) -> int:
+    return day if isinstance(day, int) else day.day
 
 
 def _people(

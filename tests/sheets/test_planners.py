@@ -82,6 +82,23 @@ def test_who_works_by_a_code_that_is_a_weekday_is_no_row_of_weekdays() -> None:
     assert found.account.heading == 33 + 14
 
 
+def test_a_day_whose_title_says_something_else_is_that_day() -> None:
+    """Else everybody would be told that there is nothing on it any more."""
+    row: list[object] = ["A1", "王", *(f"{n:02}00" for n in range(1, 32))]
+    for titles in (DAYS, ["工號", "姓名", *(date(2025, 12, n) for n in range(1, 32))]):
+        for other in ("國慶", "", error(), "25(行憲紀念日)"):
+            grid = opened(tab("11412班表", [[*titles[:26], other, *titles[27:]], row]))
+            found = look(sheet(), grid, "2025-12", NEAR).parsed
+            assert found is not None
+            assert (found.contents, faults(found)) == (month(row).contents, [])
+    between = opened(
+        tab("11412班表", [[*DAYS[:17], "上半月", *DAYS[17:]], [*row[:17], 15, *row[17:]]])
+    )
+    found = look(sheet(), between, "2025-12", NEAR).parsed
+    assert found is not None
+    assert found.contents == month(row).contents
+
+
 def test_what_is_merged_over_several_people_is_everybodys() -> None:
     """But over the rows of one person it is one part of their day."""
     found = month(
