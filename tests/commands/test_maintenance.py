@@ -151,7 +151,7 @@ async def test_a_stop_amid_it_loses_no_token_that_google_has_given(
     ]
     installed.settings["TOKEN_MAINTENANCE_CONCURRENCY"] = "1"
     installed.write()
-    fault = await world.google.fault("google.token.refresh", "latency", seconds=1.5, count=0)
+    fault = await world.google.fault("google.token.refresh", "latency", seconds=60, count=0)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", *installed.arguments),
         cwd=ROOT,
@@ -163,6 +163,7 @@ async def test_a_stop_amid_it_loses_no_token_that_google_has_given(
             await asyncio.sleep(0.05)
             hits = sum(f["hits"] for f in await world.google.faults() if f["id"] == fault)
     process.terminate()
+    await world.google.clear_faults()
     output, _ = await process.communicate()
     assert process.returncode == Exit.FINDINGS
     assert b"ended before its time: stopped" in output

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.one_way
 _CLIENTS: Final = 200
 WITHOUT_SWEEPS: Final = {"TOKEN_MAINTENANCE_INTERVAL_MINUTES": "0"}
 """What is refreshed is so for whoever asks."""
+OFTEN: Final = {"TOKEN_MAINTENANCE_INTERVAL_MINUTES": "0.02"}
 STOPPED_SECONDS: Final = 8
 """A process has ended by then whom Google answers within three or four."""
 
@@ -74,8 +75,8 @@ async def test_an_answer_under_way_is_finished_before_the_end(fleet: Webs) -> No
 
 
 async def test_a_stop_amid_a_sweep_waits_for_its_refresh_and_no_longer(fleet: Webs) -> None:
-    """A process sweeps a few seconds after it has started."""
-    [web] = await fleet.start()
+    """A process sweeps a few seconds after it has started, and then at each interval."""
+    [web] = await fleet.start(**OFTEN)
     await fleet.authorise(web, AMY)
     await fleet.google.fault("google.token.refresh", "latency", seconds=3)
     await fleet.expire()
@@ -111,8 +112,7 @@ async def test_while_the_database_is_away_everybody_is_asked_to_come_again(
     fleet: Webs,
 ) -> None:
     """`mariadbd` is killed and started again; four web processes and a bot go on by themselves."""
-    often = {"TOKEN_MAINTENANCE_INTERVAL_MINUTES": "0.02"}
-    *_, bot = [*await fleet.start(4, **often), await fleet.start_bot(**often)]
+    *_, bot = [*await fleet.start(4, **OFTEN), await fleet.start_bot(**OFTEN)]
     await fleet.authorise(bot, AMY)
     computers = await asyncio.to_thread(fleet.computers, 20)
     cookie = await asyncio.to_thread(fleet.sign_in)
@@ -157,10 +157,11 @@ async def test_a_token_that_google_gave_while_the_database_went_is_saved_when_it
         return await asyncio.gather(*(fleet.ask_token(*one) for one in asking))
 
     await fleet.expire()
-    await fleet.google.fault("google.token.refresh", "latency", seconds=2)
+    await fleet.google.fault("google.token.refresh", "latency", seconds=60)
     first = asyncio.create_task(ask_all())
     await until_struck(fleet.google, "google.token.refresh")
     await asyncio.to_thread(fleet.server.end, signal.SIGKILL)
+    await fleet.google.clear_faults()
     assert {one.status for one in await first} == {503}
     assert not any(web.logged("token_refreshed") for web in processes)
     await asyncio.to_thread(fleet.server.start)

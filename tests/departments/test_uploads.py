@@ -335,13 +335,14 @@ async def test_a_key_that_ends_while_its_upload_begins_leaves_no_session(
     """Nothing was kept yet when it was looked for what to give up."""
     await cloud.begin(key="before", client=OTHER)  # the folder is there
     beside = cloud.process()
-    await cloud.google.fault("google.upload.start", "latency", seconds=3)
+    await cloud.google.fault("google.upload.start", "latency", seconds=60)
     beginning = asyncio.create_task(cloud.begin())
     await until_struck(cloud.google, "google.upload.start")
     stops = cloud.stops(beside)
     stopped = await getattr(stops, how)(CLIENT[:12], "user:1")
     assert stopped is not None
     await stops.settled()
+    await cloud.google.clear_faults()
     with pytest.raises(WrongKey) as refused:
         await beginning
     assert refused.value.code == ("key_revoked" if how == "revoke" else "key_blocked")

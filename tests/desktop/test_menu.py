@@ -226,6 +226,8 @@ def test_ports_that_are_all_taken_are_named(tmp_path: Path) -> None:
     """None is tried that there is not: the last ones are less than twenty."""
     with socket.socket() as last:
         last.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Beside another run of this test, which may let go of it at any moment.
+        last.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         with suppress(OSError):  # whoever has it, it is taken
             last.bind(("127.0.0.1", 65535))
             last.listen()

@@ -68,6 +68,7 @@ async def test_no_token_is_in_what_it_asks_keeps_or_logs(
             async with asyncio.timeout(20):
                 while "Waiting for auth" not in (await browser.get("/live")).text:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
+            await until(lambda: b"upload_waiting" in log.read_bytes())  # said before it is logged
     assert len(await files(google)) == 3
     kept = DesktopCredentialManager(tmp_path / FOLDER, this_system())
     [pairing] = kept.pairings

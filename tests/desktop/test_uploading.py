@@ -41,6 +41,7 @@ async def test_dropped_files_are_in_the_departments_drive(
         assert (await desk.add(*contents.items())).status_code == 303
         records = await desk.until("done", "done", "done")
         page = (await desk.browser.get("/", headers={"Accept-Language": "zh-TW"})).text
+        await until(lambda: desk.services.standing.time() is not None)  # it is asked beside it
         told = desk.services.standing.time()
         [pairing] = desk.services.credentials.pairings
         [client] = await asyncio.to_thread(web.services.desk.clients.all, "tanhae")
@@ -271,13 +272,15 @@ async def test_a_key_that_is_revoked_while_bytes_move_is_said(
     """The cloud has its upload given up under it."""
     await web.authorise(google, AMY)
     async with paired_desktop(web, tmp_path / "desk") as desk:
-        await google.rate("google.upload.chunk", 350_000)
+        await google.rate("google.upload.chunk", 350_000)  # then the system holds little
+        await google.fault("google.upload.chunk", "latency", seconds=60)
         await desk.add(("甲.pdf", pdf(2_500_000)))
         [record] = desk.records
         await until(lambda: moves(desk, record.id))
         [client] = await web.custody.workers.read(web.services.desk.clients.all, "tanhae")
         await web.services.desk.revoke(client.id, OPERATOR)
         await google.rate("google.upload.chunk", None)
+        await google.clear_faults()
         await desk.until_it_says("key was disabled")
 
 
@@ -374,12 +377,14 @@ async def test_the_same_content_at_one_time_is_sent_once(
     async with paired_desktop(web, tmp_path / "desk") as desk:
         for name in ("甲.pdf", "乙.pdf", "丙.pdf"):
             await desk.add((name, pdf()))
+        await until(lambda: all(waits(desk, record.id) for record in desk.records))
         await desk.until_it_says("✗ not authorised")
-        await web.authorise(google, AMY)
         await desk.browser.post(
             f"/files/{desk.records[2].id}/remove",
             headers={"Sec-Fetch-Site": "same-origin", "Content-Type": FORM_TYPE},
         )
+        await until(lambda: len(desk.records) == 2)  # or it goes before anybody takes it out
+        await web.authorise(google, AMY)
         desk.services.sender.wake()
         assert [record.name for record in await desk.until("done", "same")] == ["乙.pdf", "丙.pdf"]
         await desk.until_it_says("✓ authorised")  # the cloud is asked once a file has gone

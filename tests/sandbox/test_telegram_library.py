@@ -182,7 +182,7 @@ async def test_refusals_become_the_librarys_own_errors(
         with pytest.raises(Forbidden, match="bot was blocked by the user"):
             await app.bot.send_message(ann.id, "hello?")
         await ann.unblock()
-        await kit.controls.limits(enforce=True, burst=1)
+        await kit.controls.limits(enforce=True, burst=1, per_second=0.01, retry_after=1)
         await app.bot.send_message(ann.id, "one")
         with pytest.raises(RetryAfter, match="Retry in 0:00:01"):
             await app.bot.send_message(ann.id, "two")

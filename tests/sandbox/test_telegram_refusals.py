@@ -289,7 +289,7 @@ async def test_taps_that_can_no_longer_be_answered(kit: Kit) -> None:
     markup = {"inline_keyboard": [[{"text": "a", "callback_data": "a"}]]}
     await kit.call("sendMessage", **GREETING, reply_markup=markup)
     await ann.wait_for("hi")
-    tap = asyncio.create_task(ann.tap("a", timeout=5))
+    tap = asyncio.create_task(ann.tap("a"))
     await eventually(lambda: bool(kit.world.callbacks))
     (query_id,) = kit.world.callbacks
     long = await kit.call("answerCallbackQuery", callback_query_id=query_id, text="x" * 201)

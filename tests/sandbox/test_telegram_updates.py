@@ -64,7 +64,7 @@ async def test_a_long_poll_waits_and_ends_at_the_first_update(kit: Kit) -> None:
 
 async def test_a_later_poll_ends_the_earlier_one_with_a_conflict(kit: Kit) -> None:
     older = asyncio.create_task(kit.call("getUpdates", timeout=50))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: kit.world.queue._poll is not None)
     newer = asyncio.create_task(kit.call("getUpdates", timeout=1))
     assert (await older).refusal == (
         409,
@@ -103,7 +103,7 @@ async def test_a_webhook_gets_each_update_once_it_answers(kit: Kit) -> None:
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     kit.world.webhook.first_pause = 0.05
     poll = asyncio.create_task(kit.call("getUpdates", timeout=50))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: kit.world.queue._poll is not None)
     answer = await kit.call("setWebhook", url=url, secret_token="s-1")
     assert answer.body["description"] == "Webhook was set"
     assert (await poll).refusal[1] == "Conflict: terminated by setWebhook request"

@@ -14,7 +14,6 @@ from security.encryption import TokenEncryption
 from security.storage.protocol import Storage
 from security.token_store import TokenStore
 from sheets.keeping.forms import SheetState
-from sheets.keeping.looking import INTERVAL
 from sheets.keeping.mirror import Mirror
 from sheets.keeping.versions import Versions
 from sheets.shapes.file import parse_shapes
@@ -68,7 +67,6 @@ async def keeper(
     folder: Path,
     keyring: TokenEncryption,
     settings: str,
-    interval: float = INTERVAL,
     read: Callable[[str, str, Sequence[TabWanted]], bytes] | None = None,
 ) -> AsyncIterator[Keeper]:
     """The parts of one process, with connections of its own."""
@@ -80,7 +78,6 @@ async def keeper(
         Leases(workers, TokenStore(storage, MASK)),
         read or (lambda _, spreadsheet, tabs: reader.read(spreadsheet, tabs)),
         parse_shapes(settings, ["tanhae"]),
-        interval,
     )
     try:
         yield Keeper(mirror, storage)

@@ -15,11 +15,13 @@ from typing import Any, cast
 import pytest
 
 from departments.administrators.who import operator, user
+from departments.documents import Shelf
 from security.encryption import TokenEncryption
 from security.storage.protocol import Key, Storage
 from sheets.keeping.changes import PendingChanges
 from sheets.keeping.deciding import Decisions
-from sheets.keeping.kinds import KINDS, VERSIONS
+from sheets.keeping.forms import SheetState
+from sheets.keeping.kinds import KINDS, SHEETS, VERSIONS
 from sheets.keeping.looking import Looking
 from sheets.keeping.sources import sources_of
 from sheets.keeping.versions import Version
@@ -98,9 +100,10 @@ async def test_three_processes_read_each_of_ten_sheets_once_an_interval(
 async def test_what_has_slept_is_looked_at_once_by_all_who_ask(
     desk: Desk, roster: str, folder: Path, keyring: TokenEncryption
 ) -> None:
-    async with keeper(desk, folder, keyring, toml(roster), interval=0.05) as kept:
+    async with keeper(desk, folder, keyring, toml(roster)) as kept:
         await kept.mirror.look()
-        await asyncio.sleep(0.1)
+        slept = kept.state().model_copy(update={"due_at": kept.storage.now() - 1})
+        Shelf(kept.storage, SHEETS, SheetState).write("tanhae.r0", slept)
         await asyncio.gather(*(kept.mirror.catch_up() for _ in range(5)))
         assert (await desk.google.state())["sheets"][roster]["reads"] == 2
 

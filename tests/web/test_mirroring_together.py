@@ -83,7 +83,7 @@ async def test_one_read_an_interval_whoever_looks_and_a_storm_is_waited_out(
             while min(await reads(google, ids)) < 2:  # noqa: ASYNC110 - processes
                 await asyncio.sleep(0.1)
 
-        before, began = await reads(google, ids), asyncio.get_running_loop().time()
+        began, before = asyncio.get_running_loop().time(), await reads(google, ids)
         await asyncio.sleep(3 * INTERVAL)
         after, seconds = await reads(google, ids), asyncio.get_running_loop().time() - began
         most = seconds / (INTERVAL * 0.9) + 1
