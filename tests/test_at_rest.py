@@ -135,9 +135,14 @@ def documents(folder: Path) -> dict[Path, bytes]:
     }
 
 
-def check_modes(folder: Path) -> None:
+def everything(folder: Path) -> list[Path]:
+    """The folder, and whatever is in it."""
+    return [folder, *folder.rglob("*")]
+
+
+def check_modes(paths: Iterable[Path]) -> None:
     """Files 0600, folders 0700, and nothing half written."""
-    for path in (folder, *folder.rglob("*")):
+    for path in paths:
         mode = stat.S_IMODE(path.lstat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600), path.name
         assert path.is_dir() or path.is_file(), path.name
@@ -149,9 +154,9 @@ async def at_rest(folder: Path) -> dict[Path, bytes]:
     async with asyncio.timeout(10):
         while True:
             with contextlib.suppress(FileNotFoundError):
-                files = documents(folder)
-                if not any(path.suffix == ".tmp" for path in files):
-                    check_modes(folder)
+                files, paths = documents(folder), everything(folder)
+                if not any(path.suffix == ".tmp" for path in paths):
+                    check_modes(paths)
                     return files
             await asyncio.sleep(0.05)
 
@@ -281,7 +286,7 @@ async def test_what_lies_under_the_data_folder(
     finally:
         for person in people.values():
             await person.close()
-    check_modes(folder)
+    check_modes(everything(folder))
     world.harvest()
     opened = {
         path: data

@@ -241,7 +241,8 @@ def test_every_state_of_the_card_is_met(
             someone.authorise(BEN)
             someone.sees(words, name)
             running.clear_faults()
-        running.control("faults", target="google.*", kind="latency", seconds=8, count=0)
+        for target, seconds in (("google.token.exchange", 8), ("google.drive.*", 60)):
+            running.control("faults", target=target, kind="latency", seconds=seconds, count=0)
         someone.authorise(BEN)
         someone.sees("Google 還沒有回應", "waiting")
         running.clear_faults()

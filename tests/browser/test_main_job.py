@@ -15,7 +15,7 @@ from tests.browser.kit import DESKTOP, Running, Visit, address_bar, make_run, pe
 from tests.browser.steps import AMY, allow, become, send, start
 from tests.installed import needs
 
-SLOWLY = 1_000_000  # bytes a second: the bot edits its message every three seconds
+SLOWLY = 600_000  # bytes a second: the bot edits its message every three seconds
 REPORT = "Quarterly report.pdf"
 TOKENS = ("ya29.", "1//0")  # how the sandbox's tokens begin, as Google's do
 

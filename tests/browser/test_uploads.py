@@ -53,7 +53,7 @@ def look_at_folders(visit: Visit) -> None:
 
 def use_the_list(visit: Visit) -> None:
     """One file runs, one is renamed before it is uploaded, one is cancelled out of /uploads."""
-    send(visit, "Long film.pdf", os.urandom(900_000))
+    send(visit, "Long film.pdf", os.urandom(1_400_000))
     visit.says("Long film.pdf")
     send(visit, "scan0001.pdf", os.urandom(30_000))
     visit.says("scan0001.pdf is in line")
@@ -81,8 +81,8 @@ def use_the_list(visit: Visit) -> None:
 
 
 def watch_a_slow_line(running: Running, visit: Visit) -> None:
-    """Four seconds: the first figure early, true, with speed and time left."""
-    running.control("rate", target="google.upload.chunk", bytes_per_second=400_000)
+    """The first figure comes early, and is true, with speed and time left."""
+    running.control("rate", target="google.upload.chunk", bytes_per_second=150_000)
     send(visit, "Photos of the house.pdf", os.urandom(1_600_000))
     shown = visit.says("▱").inner_text()
     (read,) = running.reading()
@@ -119,7 +119,7 @@ def cancel_under_way(running: Running, visit: Visit) -> None:
     """Cancel amid an upload: it is said at once, and then that nothing of it has arrived."""
     running.control("rate", target="google.upload.chunk", bytes_per_second=100_000)
     # So that there is time for a look at it.
-    delay = {"target": "google.upload.cancel", "kind": "latency", "seconds": 1.5}
+    delay = {"target": "google.upload.cancel", "kind": "latency", "seconds": 60}
     running.control("faults", **delay)
     send(visit, "Wrong film.pdf", os.urandom(1_500_000))
     visit.says("Uploading Wrong film.pdf")
@@ -128,6 +128,7 @@ def cancel_under_way(running: Running, visit: Visit) -> None:
     cancelling = visit.says("Cancelling Wrong film.pdf …")
     expect(cancelling.locator(".key")).to_have_count(0)
     visit.picture("cancelling")
+    running.clear_faults()
     visit.says("Wrong film.pdf was cancelled, nothing of it is in your Drive.")
     visit.wide_picture("cancelled")
     running.control("rate", target="google.upload.chunk", bytes_per_second=3)

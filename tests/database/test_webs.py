@@ -76,7 +76,7 @@ async def test_an_answer_under_way_is_finished_before_the_end(fleet: Webs) -> No
 
 async def test_a_stop_amid_a_sweep_waits_for_its_refresh_and_no_longer(fleet: Webs) -> None:
     """A process sweeps a few seconds after it has started, and then at each interval."""
-    [web] = await fleet.start(**OFTEN)
+    [web] = await fleet.start(1, **OFTEN)
     await fleet.authorise(web, AMY)
     await fleet.google.fault("google.token.refresh", "latency", seconds=3)
     await fleet.expire()

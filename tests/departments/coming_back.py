@@ -24,8 +24,6 @@ from tests import places
 from tests.departments.kit import Browser, consents_of
 from tests.security.kit import MASK, World
 
-LEASE_SECONDS = 1.0
-
 
 class _Dying(Outcomes):
     dies_at = ""
@@ -47,7 +45,7 @@ async def come_back(told: dict[str, Any]) -> None:
         world = World(sandbox, google, Path(told["folder"]), keyring)
         _Dying.dies_at = told["dies_at"]
         storage = places.storage(
-            world.folder, keyring, MASK, tells=True, lease_seconds=LEASE_SECONDS
+            world.folder, keyring, MASK, tells=True, lease_seconds=told["lease_seconds"]
         )
         custody = world.new_custody(storage=storage)
         browser = Browser(world, consents_of(world, custody, outcomes=_Dying))

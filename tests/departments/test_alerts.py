@@ -377,11 +377,19 @@ async def test_who_has_nothing_to_do_and_nothing_to_tell_asks_the_storage_nothin
 
     process, activity = start(through=counted), Activity()
     [storage] = counts
-    watching = asyncio.create_task(process.alerts.watch(activity.news(), every_seconds=0.02))
+    has_news, turns = activity.news(), list[bool]()
+
+    def note() -> bool:
+        turns.append(has_news())
+        return turns[-1]
+
+    watching = asyncio.create_task(process.alerts.watch(note, every_seconds=0.02))
 
     async def rests() -> bool:
-        before = storage.count
-        await asyncio.sleep(0.3)
+        """Over turns of its own, however long one takes."""
+        before, since = storage.count, len(turns)
+        while len(turns) < since + 6:  # noqa: ASYNC110 - it tells nobody else
+            await asyncio.sleep(0.01)
         return storage.count == before
 
     async with asyncio.timeout(20):
@@ -407,30 +415,16 @@ async def test_what_is_found_out_of_a_key_just_after_it_was_used_is_told(
     start: Start, told: Told
 ) -> None:
     """Its use is written a minute later: nobody has to ask anything after that."""
-    made: list[Counted] = []
+    process, turns = start(), iter(("news", "", "", "news", "alarm"))
 
-    def counted(storage: Storage) -> Storage:
-        made.append(Counted(storage))
-        return cast(Storage, made[-1])
+    def has_news() -> bool:
+        """Asked at each turn: it has looked at what is new, and not again yet."""
+        if (turn := next(turns, "")) == "alarm":
+            process.alarm()
+        return turn == "news"
 
-    process, activity = start(through=counted), Activity()
-    [storage] = made
-    watching = asyncio.create_task(process.alerts.watch(activity.news(), every_seconds=0.5))
-
-    async def rests(seconds: float) -> bool:
-        before = storage.count
-        await asyncio.sleep(seconds)
-        return storage.count == before
-
+    watching = asyncio.create_task(process.alerts.watch(has_news, every_seconds=0.02))
     async with asyncio.timeout(20):
-        while not await rests(1.2):
-            pass
-        activity.note()
-        while await rests(0.02):
-            pass
-        while not await rests(0.1):  # it has looked, and not again yet
-            pass
-        process.alarm()
         while not told.bodies:  # noqa: ASYNC110 - whoever is told has no event
             await asyncio.sleep(0.01)
     watching.cancel()

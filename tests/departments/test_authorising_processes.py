@@ -24,9 +24,13 @@ SAVED = Outcome("tanhae", "ok")
 
 @asynccontextmanager
 async def coming_back(
-    world: World, key: SecretStr, redirected: str, dies_at: str
+    world: World, key: SecretStr, redirected: str, dies_at: str, lease_seconds: float = 5
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Another process takes the administrator back; it is killed at the end."""
+    """Another process takes the administrator back; it is killed at the end.
+
+    Args:
+        lease_seconds: so long others wait for it once it is dead; it is not to stand still longer.
+    """
     told = {
         "folder": str(world.folder),
         "key": key.get_secret_value(),
@@ -35,6 +39,7 @@ async def coming_back(
         "client_secret": world.client.secret.get_secret_value(),
         "redirected": redirected,
         "dies_at": dies_at,
+        "lease_seconds": lease_seconds,
     }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.departments.coming_back"),
@@ -64,7 +69,7 @@ async def test_four_processes_that_come_back_at_once_are_one_exchange(
     async with AsyncExitStack() as stack:
         processes = [
             await stack.enter_async_context(
-                coming_back(world, encryption_keys[0], redirected, "never")
+                coming_back(world, encryption_keys[0], redirected, "never", lease_seconds=60)
             )
             for _ in range(4)
         ]

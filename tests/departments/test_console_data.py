@@ -18,12 +18,13 @@ from processes.present import present
 from security.credential import Owner
 from security.encryption import TokenEncryption
 from security.maintenance.documents import INCIDENT, MAINTENANCE, OWNER, PRESENT, PROCESS
-from security.maintenance.presence import Presence, all_present
+from security.maintenance.presence import Presence, Role, all_present
 from security.maintenance.report import SweepReport
 from security.storage.documents import Documents
 from security.storage.events import AuditEntry, Event
 from security.storage.protocol import Storage
 from security.token_store import TokenStore
+from tests.journeys import until
 from tests.security.kit import a_credential
 from tests.stores import MASK, storage_in
 from web.activity import Activity
@@ -187,10 +188,10 @@ def test_what_any_process_has_changed_is_counted_soon(
 def test_open_incidents_of_all_processes_are_shown_oldest_first(storage: Storage) -> None:
     """What is over, or damaged, is not."""
     documents = Documents(storage, MAINTENANCE)
-    for code, since, until in [
+    for code, since, over in [
         *(("unavailable", 2.0, None), ("clock_skew", 1.0, None), ("on_hold", 0.5, 3.0)),
     ]:
-        kept = {"since": since, "owners": 3, "told": True, "until": until}
+        kept = {"since": since, "owners": 3, "told": True, "until": over}
         documents.write(INCIDENT + code, kept)
     documents.write(INCIDENT + "store_failed", {"since": "once"})
     _, memory = look_of(storage).look()
@@ -219,31 +220,34 @@ def test_each_process_is_seen_with_its_version_and_clock(storage: Storage) -> No
     assert not shown[0].is_there(shown[0].seen_at + 151)
 
 
+class Noted(Presence):
+    """Notes what was written."""
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage, "web", "1.2", "m")
+        self.said: list[Role] = []
+
+    def say(self, role: Role) -> None:
+        super().say(role)
+        self.said.append(role)
+
+
 async def test_who_has_nothing_to_do_says_so_once_and_then_nothing(storage: Storage) -> None:
     """A database that sleeps when nobody asks it anything is left to."""
-    activity, presence = Activity(), Presence(storage, "web", "1.2", "m")
-
-    def says() -> tuple[str, float]:
-        [one] = all_present(storage)
-        return one.role, one.seen_at
-
-    async def until_says(role: str) -> float:
-        async with asyncio.timeout(10):
-            while (said := await asyncio.to_thread(says))[0] != role:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-        return said[1]
-
+    activity, presence = Activity(), Noted(storage)
     async with present(presence, "works", activity.news(), beat_seconds=0.1):
-        await asyncio.sleep(0.05)
-        seen = await until_says("idle")
-        await asyncio.sleep(0.5)
-        assert await asyncio.to_thread(says) == ("idle", seen)
+        await until(lambda: len(presence.said) == 2)
         [one] = await asyncio.to_thread(all_present, storage)
+        seen = one.seen_at
         assert [one.is_there(seen + hours * 3600) for hours in (1, 14, 16)] == [True, True, False]
+        await asyncio.sleep(0.5)
+        assert presence.said == ["works", "idle"]
         activity.note()
-        assert await until_says("works") > seen
-        await until_says("idle")
-    assert says()[0] == "ended"
+        await until(lambda: len(presence.said) == 4)
+        [one] = await asyncio.to_thread(all_present, storage)
+        assert one.seen_at > seen
+    await until(lambda: presence.said == ["works", "idle"] * 2 + ["ended"])
+    assert [one.role for one in all_present(storage)] == ["ended"]
 
 
 def test_a_process_that_is_gone_for_a_day_is_forgotten(storage: Storage) -> None:
