@@ -76,7 +76,7 @@ def timing(request: pytest.FixtureRequest) -> Timing:
     said: dict[str, Any] = {"menu": 3600}
     if request.node.get_closest_marker("paced") is None:
         said |= {"chat_burst": 1e3, "messages_per_second": 1000, "background_per_second": 1000}
-    for marker in request.node.iter_markers("timing"):
+    for marker in reversed([*request.node.iter_markers("timing")]):  # the nearest has the last word
         said |= marker.kwargs
     return Timing(**said)
 

@@ -68,6 +68,10 @@ class GoogleControls(Connection):
         found: list[Json] = (await self.ask("GET", "/faults"))["faults"]
         return found
 
+    async def clear_fault(self, fault_id: str) -> None:
+        """Take back one failure that was ordered: what it holds back goes on."""
+        await self.ask("DELETE", f"/faults/{fault_id}")
+
     async def clear_faults(self) -> None:
         """Take back every failure that was ordered."""
         await self.ask("DELETE", "/faults")

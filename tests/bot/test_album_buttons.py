@@ -21,7 +21,7 @@ from tests.fixtures import RunningBot, StartBot
 from tests.journeys import connect, forge_tap, unfinished, until, until_struck
 
 People = Callable[..., Person]
-pytestmark = [pytest.mark.one_way("on"), pytest.mark.timing(album_end=0.6, get_file_pauses=(0, 0))]
+pytestmark = [pytest.mark.one_way("on"), pytest.mark.timing(album_end=2, get_file_pauses=(0, 0))]
 AMY, BEN = "amy@example.com", "ben@example.com"
 ANN = Owner.user(501)
 

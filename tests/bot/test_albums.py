@@ -35,6 +35,7 @@ def album(name: str, count: int) -> Items:
     return [("document", os.urandom(100), f"{name} {number}.bin") for number in range(count)]
 
 
+@pytest.mark.timing(album_end=4)  # however long it takes to type /cancel
 async def test_an_album_cancelled_while_more_of_it_is_awaited_stays_cancelled(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:

@@ -26,7 +26,7 @@ from tests.journeys import connect, unfinished, until, until_called, until_struc
 People = Callable[..., Person]
 pytestmark = [
     pytest.mark.one_way("on"),
-    pytest.mark.timing(first_progress=0.05, album_end=0.6),
+    pytest.mark.timing(first_progress=0.05),
 ]
 AMY = "amy@example.com"
 CHUNKS = "google.upload.chunk"
@@ -35,6 +35,12 @@ SOON = 8.0
 nothing moves; on an idle one it is a tenth of a second."""
 SLOW = 100_000
 """Bytes a second."""
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drive may take its time to say what became of it: as long as the test holds it back."""
+    monkeypatch.setattr(upload, "LOOK_SECONDS", 60)
 
 
 async def files(google: GoogleControls) -> list[dict[str, Any]]:
@@ -86,12 +92,12 @@ async def test_a_cancel_amid_bytes_is_said_and_done_at_once(
     )
     assert not ended.buttons
     if way == "/cancel":
+        await ann.wait_for(lambda m: m.id > message.id and "nothing of it is in" in m.text)
         said = [
             m.text
             for m in ann.versions(since)
             if m.from_bot and m.id != message.id and "long.bin" in m.text
         ]
-        await ann.wait_for(lambda m: m.id > message.id and "nothing of it is in" in m.text)
         assert said[0] == "⏹ Cancelling long.bin …"
     assert await files(google) == []
     await until(lambda: not unfinished(bot.settings))
@@ -130,17 +136,18 @@ async def test_the_answer_says_what_it_has_ended_and_claims_nothing_before_it_is
 
 
 async def test_a_second_cancel_says_that_it_is_being_cancelled_already(
-    bot: RunningBot, google: GoogleControls, people: People
+    bot: RunningBot, google: GoogleControls, people: People, patient: None
 ) -> None:
     """While Drive is silent; both answers tell the truth in the end."""
     ann = people()
     await connect(ann, google, AMY)
     message = await until_read(google, bot, ann, "long.bin")
-    await google.fault("google.upload.cancel", "latency", seconds=2)
+    await google.fault("google.upload.cancel", "latency", seconds=60)
     await ann.send("/cancel")
     await ann.wait_for("Cancelling long.bin …")
     await ann.send("/cancel")
     again = await ann.wait_for("long.bin is being cancelled already …")
+    await google.clear_faults()
     await ann.wait_for(lambda m: m.id == again.id and "nothing of it is in your Drive" in m.text)
     await until(lambda: not unfinished(bot.settings))
     end = ["⏹ long.bin was cancelled, nothing of it is in your Drive."] * 3
@@ -212,17 +219,20 @@ async def test_where_google_is_silent_it_is_said_that_nobody_knows_and_where_to_
     assert "late.txt" in found.text
 
 
+@pytest.mark.timing(first_progress=60)  # the first edit of the message says its end
 async def test_a_cancel_while_the_end_is_being_said_tells_the_truth(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
     """Telegram takes its time for the message; nothing older is written over it."""
     ann = people()
     await connect(ann, google, AMY)
+    await google.fault("telegram.editMessageText", "latency", seconds=60)
     await ann.send_document(b"hello", "done.txt")
-    await google.fault("telegram.editMessageText", "latency", seconds=2, count=1)
-    await until(lambda: len(logged(bot, "upload_finished")) == 1)
+    await until_struck(google, "telegram.editMessageText")
+    assert len(logged(bot, "upload_finished")) == 1
     await ann.send("/cancel")
     await ann.wait_for("It was too late to cancel done.txt: it is in your Drive already.", since=0)
+    await google.clear_faults()
     await ann.wait_for("✅ done.txt (5 bytes) is in your Drive", since=0)
     await until(lambda: not unfinished(bot.settings))
     texts = [m.text for m in ann.messages() if m.from_bot and "✅ done.txt" in m.text]
@@ -230,6 +240,7 @@ async def test_a_cancel_while_the_end_is_being_said_tells_the_truth(
     assert logged(bot, "upload_cancelled") == []
 
 
+@pytest.mark.timing(first_progress=60)
 async def test_a_cancel_while_a_failure_is_being_said_ends_it(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
@@ -237,10 +248,13 @@ async def test_a_cancel_while_a_failure_is_being_said_ends_it(
     ann = people()
     await connect(ann, google, AMY)
     await google.fault("google.upload.start", "status", status=403, reason="storageQuotaExceeded")
-    await google.fault("telegram.editMessageText", "latency", seconds=2, count=1)
+    await google.fault("telegram.editMessageText", "latency", seconds=60)
     await ann.send_document(b"hello", "full.txt")
-    await until(lambda: len(logged(bot, "upload_failed")) == 1)
+    await until_struck(google, "telegram.editMessageText")
+    assert len(logged(bot, "upload_failed")) == 1
     await ann.send("/cancel")
+    await ann.wait_for("full.txt is being cancelled already", since=0)
+    await google.clear_faults()
     await ann.wait_for("full.txt was cancelled", since=0)
     await until(lambda: not unfinished(bot.settings))
     [message] = [m for m in ann.messages() if m.from_bot and m.text == "⏹ full.txt was cancelled."]
@@ -315,7 +329,7 @@ async def test_a_cancel_outlasts_a_restart(
 
 
 async def test_the_list_cancels_everything_and_shows_how_it_ended(
-    bot: RunningBot, google: GoogleControls, people: People
+    bot: RunningBot, google: GoogleControls, people: People, patient: None
 ) -> None:
     """What runs reads "Cancelling …" there, too."""
     ann = people()
@@ -326,9 +340,10 @@ async def test_the_list_cancels_everything_and_shows_how_it_ended(
     await ann.wait_for("two.bin is in line", since=0)
     await ann.send("/uploads")
     listed = await ann.wait_for("Your uploads")
-    await google.fault("google.upload.cancel", "latency", seconds=2)
+    await google.fault("google.upload.cancel", "latency", seconds=60)
     await ann.tap("Cancel all", listed)
     shown = await ann.wait_for(lambda m: m.id == listed.id and "Cancelling long.bin …" in m.text)
+    await google.clear_faults()
     assert [button.text for button in shown.buttons] == ["🔄 Refresh"]
     end = await ann.wait_for(lambda m: m.id == listed.id and "⏹ long.bin" in m.text)
     said = {f"⏹ {name}.bin (cancelled)" for name in ("one", "two", "long")}

@@ -14,7 +14,14 @@ from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import ask_device_code, connect, unfinished, until
+from tests.journeys import (
+    ask_device_code,
+    connect,
+    unfinished,
+    until,
+    until_in_menu,
+    until_struck,
+)
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -44,6 +51,8 @@ async def test_the_menu_lists_every_command_in_the_persons_language(
     await ann.wait_for("Drivekeeper")
     await chen.start()
     await chen.wait_for("Drivekeeper")
+    for person in (ann, chen):
+        await until_in_menu(person, "help")
     names = [
         *("start", "connect", "uploads", "files", "get", "folder"),
         *("status", "disconnect", "cancel", "language", "privacy", "help"),
@@ -275,9 +284,8 @@ async def test_anonymous_administrators_and_groups_are_refused(
         await telegram.anonymous_message(group, "/connect")
     await ann.send("/help")
     await ann.wait_for("20 MiB")
-    log = bot.log.getvalue()
-    assert '"not_private"' in log
-    assert '"anonymous_sender"' in log
+    await until(lambda: '"not_private"' in bot.log.getvalue())
+    await until(lambda: '"anonymous_sender"' in bot.log.getvalue())
 
 
 async def test_whoever_blocked_the_bot_is_left_in_peace(
@@ -286,14 +294,16 @@ async def test_whoever_blocked_the_bot_is_left_in_peace(
     """No incident, no error, and the file still arrives for when they come back."""
     ann = people()
     await connect(ann, google, "amy@example.com")
-    await google.rate("google.upload.*", 2_000_000)
+    await google.fault("google.upload.chunk", "latency", seconds=60)
     await ann.send_document(b"x" * 3_000_000, "slow.bin")
     await ann.wait_for("slow.bin")
+    await until_struck(google, "google.upload.chunk")
     await ann.block()
+    await google.clear_faults()
     await until(lambda: '"upload_finished"' in bot.log.getvalue())
-    log = bot.log.getvalue()
-    assert '"user_blocked_bot"' in log
-    assert '"handler_failed"' not in log
+    await until(lambda: '"user_blocked_bot"' in bot.log.getvalue())
+    await until(lambda: not unfinished(bot.settings))
+    assert '"handler_failed"' not in bot.log.getvalue()
 
 
 async def test_a_second_instance_is_named_clearly(

@@ -23,6 +23,7 @@ from tests.journeys import (
     forge_tap,
     open_page,
     until,
+    until_struck,
 )
 from tests.stores import storage_in
 
@@ -153,12 +154,14 @@ async def test_a_page_does_not_wait_for_google_longer_than_people_do(
     bot: RunningBot, google: GoogleControls, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on all the same: the chat is told, and the page is there when it is loaded again."""
-    monkeypatch.setattr("web.chat_returns._PATIENCE_SECONDS", 0.5)
     ann = people()
     redirected = await google.consent(await ask_link(ann), "amy@example.com")
-    await google.fault("google.drive.about", "latency", seconds=3)
-    status, page = await open_page(redirected)
+    await google.fault("google.drive.about", "latency", seconds=60)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("web.chat_returns._PATIENCE_SECONDS", 0.5)
+        status, page = await open_page(redirected)
     assert (status, "Start again in the chat" in page) == (503, True)
+    await google.clear_faults()
     await ann.wait_for("Google says yes")
     status, page = await open_page(redirected)
     await ann.start(claim_code(page))
@@ -455,11 +458,16 @@ async def test_three_hundred_strangers_at_once_keep_nobody_waiting(
     await confirm(ann, "amy@example.com")
 
 
-async def test_the_health_page_tells_whether_telegram_answers(bot: RunningBot) -> None:
+async def test_the_health_page_tells_whether_telegram_answers(
+    bot: RunningBot, google: GoogleControls, people: People
+) -> None:
     """What a container's health check asks."""
     base = f"http://127.0.0.1:{bot.settings.web_port}"
     status, body = await open_page(f"{base}/healthz")
     assert (status, body) == (200, '{"alive":true}')
+    await google.fault("telegram.getUpdates", "hang", count=0)
+    await people().send("hello?")  # the poll that is under way ends, and no later one
+    await until_struck(google, "telegram.getUpdates")
     bot.services.telegram_health._last_answer -= 1000
     status, body = await open_page(f"{base}/healthz")
     assert (status, body) == (503, '{"alive":false}')

@@ -97,11 +97,12 @@ async def test_a_name_that_comes_late_undoes_nothing_that_was_done_meanwhile(
 ) -> None:
     """It is uploaded all the same while Google takes its time for the name: it stays uploaded."""
     message = await again(ann, "other.txt")
-    await google.fault("google.drive.files.update", "latency", seconds=3)
+    await google.fault("google.drive.files.update", "latency", seconds=60)
     naming = asyncio.create_task(ann.tap("Call it other.txt", message))
     await until_struck(google, "google.drive.files.update")
     await ann.tap("Upload it all the same", message)
     await ann.wait_for("is in your Drive", since=message.seq)
+    await google.clear_faults()
     await naming
     await ann.wait_for("It has its new name", since=message.seq)
     await ann.send("/uploads")

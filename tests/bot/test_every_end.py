@@ -24,7 +24,7 @@ from tests.journeys import connect, unfinished, until, until_struck
 People = Callable[..., Person]
 pytestmark = [
     pytest.mark.one_way("on"),
-    pytest.mark.timing(first_progress=0.05, album_end=0.6),
+    pytest.mark.timing(first_progress=0.05, album_end=2),
 ]
 AMY, BEN = "amy@example.com", "ben@example.com"
 CHUNKS = "google.upload.chunk"

@@ -251,9 +251,11 @@ async def test_who_has_overflowed_is_told_from_which_file_on(
     ann = people()
     await ann.start()
     await ann.wait_for("Drivekeeper")
-    await google.fault("telegram.sendMessage", "latency", seconds=3)
+    await google.fault("telegram.sendMessage", "latency", seconds=60)
     for number in range(12):
         await ann.send_document(b"x%d" % number, f"{number}.txt")
+    await until(lambda: len(logged(bot, "update_refused")) == 7)
+    await google.clear_faults()
     told = await ann.wait_for("I have taken nothing", since=0)
     assert "From 5.txt on" in told.text
     await until(lambda: not kept(bot.folder))

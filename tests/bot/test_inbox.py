@@ -438,16 +438,17 @@ async def test_trouble_of_a_process_that_has_died_is_over_once_it_is_silent_for_
     runs: Runs,
 ) -> None:
     """On a database: whoever takes over writes all the same, and says so at each look."""
-    last_seen = time.time() - _SEEN_SECONDS + 2
-    runs.incidents = Incidents((UPDATES_NOT_SAVED,), process="this one")
-    entry = {"since": last_seen, "owners": 0, "told": True, "until": None}
-    runs.incidents.load_entry(UPDATES_NOT_SAVED, {**entry, "seen_by": {"another": last_seen}})
-    told: list[str] = []
-    inbox = await runs.start(told)
-    assert (runs.incidents.is_open(UPDATES_NOT_SAVED), told) == (True, [])
-    await asyncio.sleep(2.1)
-    await inbox.look_after()
-    assert (runs.incidents.is_open(UPDATES_NOT_SAVED), told) == (False, ["trouble"])
+    with freeze_time(datetime.now(UTC).replace(tzinfo=None), real_asyncio=True) as clock:
+        last_seen = time.time() - _SEEN_SECONDS + 2
+        runs.incidents = Incidents((UPDATES_NOT_SAVED,), process="this one")
+        entry = {"since": last_seen, "owners": 0, "told": True, "until": None}
+        runs.incidents.load_entry(UPDATES_NOT_SAVED, {**entry, "seen_by": {"another": last_seen}})
+        told: list[str] = []
+        inbox = await runs.start(told)
+        assert (runs.incidents.is_open(UPDATES_NOT_SAVED), told) == (True, [])
+        clock.tick(2.1)
+        await inbox.look_after()
+        assert (runs.incidents.is_open(UPDATES_NOT_SAVED), told) == (False, ["trouble"])
 
 
 @pytest.mark.one_way("on")

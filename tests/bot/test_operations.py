@@ -24,8 +24,9 @@ from sandbox.ports import free_port
 from security.credential import Owner
 from security.errors import TransientFault
 from security.logs.schema import MASK
+from tests.bot.upkeep import by_hand
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, until
+from tests.journeys import connect, out_of_place, until
 
 People = Callable[..., Person]
 AMY = "amy@example.com"
@@ -67,12 +68,13 @@ class Port:
 
 @pytest.fixture
 async def port(start_bot: StartBot) -> AsyncIterator[Port]:
-    """The bot with an operations port."""
+    """The bot with an operations port; no sweep adds to what the tests count."""
     number = free_port()
     async with (
         start_bot(METRICS_PORT=number) as bot,
         aiohttp.ClientSession(f"http://127.0.0.1:{number}") as session,
     ):
+        by_hand(bot)
         yield Port(bot, session)
 
 
@@ -181,15 +183,10 @@ async def test_a_sweep_shows_in_the_metrics(
 async def test_a_data_folder_that_cannot_be_written_is_no_readiness(port: Port) -> None:
     """Before and after it the bot is ready, and all the time alive."""
     assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
-    folder = port.bot.folder
-    away = folder.with_name("away")
-    folder.rename(away)
-    folder.write_text("")  # every write fails, as on a full disk
-    assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["store_failed"]})
-    assert await port.ask("/healthz") == (200, {"alive": True})
-    assert "drivekeeper_telegram_alive 1" in await port.text()
-    folder.unlink()
-    away.rename(folder)
+    with out_of_place(port.bot.folder):  # every write fails, as on a full disk
+        assert await port.ask("/readyz") == (503, {"ready": False, "reasons": ["store_failed"]})
+        assert await port.ask("/healthz") == (200, {"alive": True})
+        assert "drivekeeper_telegram_alive 1" in await port.text()
     assert await port.ask("/readyz") == (200, {"ready": True, "reasons": []})
 
 

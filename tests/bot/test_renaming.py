@@ -13,7 +13,7 @@ from sandbox.clients.google_controls import GoogleControls
 from sandbox.clients.messages import Message
 from sandbox.clients.person import Person
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, unfinished, until, until_uploading
+from tests.journeys import connect, unfinished, until, until_struck
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -30,12 +30,12 @@ async def names(google: GoogleControls) -> list[str]:
 @asynccontextmanager
 async def busy(person: Person, google: GoogleControls) -> AsyncIterator[Message]:
     """The person's first file is on its way, and what they send now waits behind it."""
-    await google.rate("google.upload.chunk", 200_000)
+    await google.fault("google.upload.chunk", "latency", seconds=60)
     sent = await person.send_document(os.urandom(800_000), "first.bin")
     await person.wait_for("first.bin")
-    await until_uploading(google)
+    await until_struck(google, "google.upload.chunk")
     yield sent
-    await google.rate("google.upload.chunk", None)
+    await google.clear_faults()
 
 
 async def ask(person: Person) -> Message:

@@ -25,6 +25,7 @@ from tests.journeys import (
     connect,
     forge_tap,
     md5_of,
+    out_of_place,
     put,
     times_told,
     unfinished,
@@ -62,11 +63,8 @@ async def test_a_full_disk_stops_no_worker(
     for number in range(9):  # more than there are workers
         await ann.send_document(os.urandom(300_000), f"{number}.bin")
     await until_uploading(google)
-    journal.rename(bot.folder / "away")  # every write fails, as on a full disk
-    journal.write_text("")
-    await until(lambda: "store_failed" in bot.log.getvalue())
-    journal.unlink()
-    (bot.folder / "away").rename(journal)
+    with out_of_place(journal):  # every write fails, as on a full disk
+        await until(lambda: "store_failed" in bot.log.getvalue())
     await google.rate("google.upload.chunk", None)
     await ann.send_document(b"later", "later.txt")
     await ann.wait_for("later.txt (5 bytes) is in your Drive", timeout=30)
@@ -254,12 +252,12 @@ async def test_another_persons_upload_cannot_be_cancelled_by_a_forged_tap(
     await eve.start()
     await eve.wait_for("Drivekeeper")
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 1_000_000)
+    await google.fault("google.upload.chunk", "latency", seconds=60)
     await ann.send_document(os.urandom(2_000_000), "hers.bin")
     message = await ann.wait_for(lambda m: bool(m.buttons) and "hers.bin" in m.text)
     await forge_tap(eve, str(message.buttons[0].callback_data))
     await until(lambda: '"not_yours"' in bot.log.getvalue())
-    await google.rate("google.upload.chunk", None)
+    await google.clear_faults()
     await ann.wait_for("is in your Drive", timeout=30)
 
 
@@ -293,7 +291,7 @@ async def test_erasing_in_the_middle_of_an_upload_leaves_no_name(
     """Nothing of the file is kept for a connection that is gone."""
     ann = people()
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 1_000_000)
+    await google.rate("google.upload.chunk", 100_000)
     await ann.send_document(os.urandom(6_000_000), "secret-name.bin")
     await until_uploading(google)
     await ann.send("/privacy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tracemalloc
 from collections.abc import Callable
@@ -64,8 +65,12 @@ async def received(bot: RunningBot, message: Message) -> bytes:
 
 def large_files(folder: Path) -> list[Path]:
     """Every file there is that may be somebody's."""
-    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
-    return [path for path, size in sizes.items() if size > 100_000]
+    found = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # the bot writes, and moves, meanwhile
+            if path.is_file() and path.stat().st_size > 100_000:
+                found.append(path)
+    return found
 
 
 async def test_a_file_arrives_whole_under_its_name_and_the_notice_goes(
@@ -79,7 +84,7 @@ async def test_a_file_arrives_whole_under_its_name_and_the_notice_goes(
     message = await ann.wait_for(is_file)
     assert md5_of(await received(bot, message)) == md5_of(content)
     assert names(ann) == ["名字 <b>.bin"]
-    assert "upload_document" in ann.actions()
+    await until(lambda: "upload_document" in ann.actions())
     await ann.wait_gone(notice.id)
     await until(lambda: '"file_sent"' in bot.log.getvalue())
 
@@ -138,13 +143,14 @@ async def test_one_person_gets_one_file_at_a_time_in_their_order(
     """What is on its way already is not sent twice; others need not wait for it."""
     for name in ("a.bin", "b.bin", "c.bin"):
         await put_file(bot, name, os.urandom(200_000))
-    await google.rate("telegram.sendDocument", 400_000)
+    await google.fault("telegram.sendDocument", "latency", seconds=60)
     await ann.send("/get a.bin")
     await ann.send("/get b.bin")
     await ann.send("/get c.bin")
     await ann.send("/get c.bin")
     await ann.wait_for("c.bin is on its way already")
-    assert len(names(ann)) < 2
+    assert names(ann) == []
+    await google.clear_faults()
     await until(lambda: len(names(ann)) == 3)
     assert names(ann) == ["a.bin", "b.bin", "c.bin"]
 

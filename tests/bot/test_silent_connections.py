@@ -136,18 +136,19 @@ async def test_a_head_that_comes_byte_by_byte_has_no_longer(
         assert time.monotonic() - began < 100  # the head would take longer than ten minutes
 
 
-async def test_after_an_answer_the_wait_begins_anew(open_peer: OpenPeer, impatient: float) -> None:
+async def test_after_an_answer_the_wait_begins_anew(open_peer: OpenPeer) -> None:
     """Kept connections are for the next request, not for ever."""
-    async with a_port(patience_seconds=impatient) as port:
+    patience = 4.0
+    async with a_port(patience_seconds=patience) as port:
         peer = await open_peer(port)
-        for _ in range(2):
-            await asyncio.sleep(impatient * 0.6)
+        for _ in range(5):  # longer than the patience together, and far from it each
+            await asyncio.sleep(patience / 4)
             peer.say(REQUEST)
             assert b"200" in await peer.answer()
         began = time.monotonic()
         peer.say(REQUEST[:10])
         await peer.until_closed()
-        assert time.monotonic() - began >= impatient * 0.8
+        assert time.monotonic() - began >= patience * 0.8
 
 
 async def test_a_body_nobody_reads_keeps_no_connection(

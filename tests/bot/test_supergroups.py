@@ -75,11 +75,12 @@ async def test_files_on_their_way_are_told_of_where_the_people_are_now(
     """The one that runs, and the one behind it, each once; and the private chat has its links."""
     ann = people()
     await connect(ann, google, AMY)
-    await google.fault("google.upload.*", "latency", seconds=2)
+    await google.fault("google.upload.*", "latency", seconds=60)
     for name in ("a.bin", "b.bin"):
         await group.send_document(os.urandom(300), name, caption=BOT)
         await group.wait_for(name)
     async with upgraded(telegram, group, ann) as supergroup:
+        await google.clear_faults()
         for name in ("a.bin", "b.bin"):
             await supergroup.wait_for(f"{name} is in Ann's Drive", since=0, timeout=30)
             await ann.wait_for(f"{name} (300 bytes) is in your Drive", since=0)
@@ -122,10 +123,11 @@ async def test_new_wishes_wait_for_the_settings_and_old_buttons_say_so(
     ann = people()
     async with start_bot(ALLOWED_CHAT_IDS=str(group.id), WEB_PORT=0) as bot:
         await connect(ann, google, AMY)
-        await google.fault("google.upload.*", "latency", seconds=2)
+        await google.fault("google.upload.*", "latency", seconds=60)
         await group.send_document(os.urandom(300), "a.bin", caption=BOT)
         await group.wait_for("a.bin")
         number = await telegram.upgrade(group.id)
+        await google.clear_faults()
         async with Group(telegram.base_url, number) as supergroup:
             supergroup.by(ann)
             await supergroup.wait_for("Send it to whoever runs this bot", since=0)

@@ -79,7 +79,7 @@ async def test_a_forums_result_stands_in_the_topic_whichever_message_was_lost(
     ann = people()
     await connect(ann, google, AMY)
     topic = await telegram.make_topic(forum.id)
-    await google.fault("google.upload.*", "latency", seconds=3)
+    held = await google.fault("google.upload.*", "latency", seconds=60)
     if lost == "first message":
         await google.fault("telegram.sendMessage", "status", status=502, owner=str(forum.id))
     sent = await forum.send_document(os.urandom(300), "plan.bin", caption=BOT, topic=topic)
@@ -92,6 +92,7 @@ async def test_a_forums_result_stands_in_the_topic_whichever_message_was_lost(
         await forum.delete(sent.id if lost == "file" else first.id)
     if lost == "file":
         await google.fault("telegram.editMessageText", "status", status=400, reason="x")
+    await google.clear_fault(held)
     done = await forum.wait_for("plan.bin is in Ann's Drive")
     assert topic_of(done) == topic
     await forum.tap("Show", done)
@@ -112,11 +113,12 @@ async def test_a_topic_that_has_ended_leaves_the_answer_to_the_private_chat(
     ann = people()
     await connect(ann, google, AMY)
     topic = await telegram.make_topic(forum.id)
-    await google.fault("google.upload.*", "latency", seconds=3)
+    held = await google.fault("google.upload.*", "latency", seconds=60)
     await google.fault("telegram.editMessageText", "status", status=400, reason="x", count=0)
     await forum.send_document(os.urandom(300), "plan.bin", caption=BOT, topic=topic)
     await forum.wait_for("on its way")
     await telegram.change_topic(forum.id, topic, deed)
+    await google.clear_fault(held)
     await ann.wait_for("plan.bin (300 bytes) is in your Drive", since=0)
     await until(lambda: all(job.state == "done" for job in jobs_of(bot)))
     assert [m for m in by_bot(forum) if topic_of(m) != topic] == []
@@ -205,10 +207,11 @@ async def test_a_private_topic_that_was_deleted_is_left_for_the_chat_itself(
     ann = people()
     await connect(ann, google, AMY)
     topic = await telegram.make_topic(ann.id)
-    await google.fault("google.upload.*", "latency", seconds=3)
+    held = await google.fault("google.upload.*", "latency", seconds=60)
     await ann.send_document(os.urandom(300), "a.bin", topic=topic)
     await ann.wait_for("a.bin")
     await telegram.change_topic(ann.id, topic, "delete")
+    await google.clear_fault(held)
     done = await ann.wait_for("a.bin (300 bytes) is in your Drive")
     assert topic_of(done) is None
     assert troubles(bot) == []

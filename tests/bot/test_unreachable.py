@@ -96,10 +96,11 @@ async def test_whoever_blocks_the_bot_while_their_file_is_on_its_way_has(
     ann = people()
     async with start_bot(WEB_PORT=0) as bot:
         await connect(ann, google, "amy@example.com")
-        await google.fault("google.upload.start", "latency", seconds=2)
+        await google.fault("google.upload.start", "latency", seconds=60)
         await ann.send_document(b"wages", "wages.txt")
         await ann.wait_for("upload starts in a moment")
         await ann.block()
+        await google.clear_faults()
         await until(lambda: len(logged(bot, "user_blocked_bot")) == 2)
         assert logged(bot, "message_not_sent") == []
 

@@ -66,14 +66,19 @@ async def test_a_kill_loses_no_message_and_answers_none_twice(
         for person in (ann, bo):
             await person.start()
             await person.wait_for("Drivekeeper")
-        # The poll under way still brings something; nothing is acknowledged any more.
+        # One poll more brings something, all that is sent; nothing is acknowledged any more.
+        held = await google.fault("telegram.getUpdates", "latency", seconds=600)
         await google.fault("telegram.getUpdates", "hang", count=None)
+        await bo.send("hello?")  # ends the poll under way
+        await bo.wait_for("Send me a file")
+        await until_struck(google, "telegram.getUpdates", 1)
         await google.fault("telegram.sendMessage", "hang", owner="502", count=None)
         async with asyncio.timeout(20):
             await asyncio.gather(ann.send("/help"), bo.send("/help"), bo.send("/cancel"))
+            await google.clear_fault(held)
             await ann.wait_for("20 MiB")
             await until_struck(google, "telegram.sendMessage", 1)
-            await until_struck(google, "telegram.getUpdates", 1)
+            await until_struck(google, "telegram.getUpdates", 1)  # of those that are left
         await until(lambda: len(kept(folder)) == 2)
         await bot.kill()
     await google.clear_faults()

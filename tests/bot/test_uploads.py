@@ -14,7 +14,7 @@ from sandbox.clients.person import Person
 from sandbox.clients.telegram_controls import TelegramControls
 from security.credential import Owner
 from tests.fixtures import RunningBot, StartBot
-from tests.journeys import connect, md5_of, unfinished, until, until_uploading
+from tests.journeys import connect, md5_of, unfinished, until, until_struck, until_uploading
 
 People = Callable[..., Person]
 pytestmark = pytest.mark.one_way("on")
@@ -176,13 +176,13 @@ async def test_a_lost_session_is_begun_anew_under_the_same_identifier(
     """404 in the middle; the file is there once."""
     ann, content = people(), os.urandom(6_000_000)
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 3_000_000)
     await google.fault("google.upload.chunk", "cut_body", after_bytes=2_500_000)
+    await google.fault("google.upload.status", "latency", seconds=60)
     await ann.send_document(content, "lost.bin")
     await ann.wait_for("lost.bin")
-    await until_uploading(google)
+    await until_struck(google, "google.upload.status")
     await google.forget_sessions()
-    await google.rate("google.upload.chunk", None)
+    await google.clear_faults()
     await ann.wait_for("is in your Drive", timeout=30)
     (file,) = await uploaded(google, "lost.bin")
     assert file["md5"] == md5_of(content)
@@ -194,13 +194,13 @@ async def test_an_access_token_that_ends_on_the_way_is_refreshed_once(
     """401 in the middle; the custodian refreshes, nobody else."""
     ann, content = people(), os.urandom(6_000_000)
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 3_000_000)
     await google.fault("google.upload.chunk", "cut_body", after_bytes=2_500_000)
+    await google.fault("google.upload.status", "latency", seconds=60)
     await ann.send_document(content, "renewed.bin")
     await ann.wait_for("renewed.bin")
-    await until_uploading(google)
+    await until_struck(google, "google.upload.status")
     await google.expire_access_tokens(AMY)
-    await google.rate("google.upload.chunk", None)
+    await google.clear_faults()
     await ann.wait_for("is in your Drive", timeout=30)
     (file,) = await uploaded(google, "renewed.bin")
     assert file["md5"] == md5_of(content)
@@ -216,13 +216,13 @@ async def test_a_grant_revoked_on_the_way_waits_for_the_person_to_connect_again(
     """One message with a Connect button; then the file is uploaded, once."""
     ann, content = people(), os.urandom(6_000_000)
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 3_000_000)
     await google.fault("google.upload.chunk", "cut_body", after_bytes=2_500_000)
+    await google.fault("google.upload.status", "latency", seconds=60)
     await ann.send_document(content, "revoked.bin")
     await ann.wait_for("revoked.bin")
-    await until_uploading(google)
+    await until_struck(google, "google.upload.status")
     await google.revoke(AMY)
-    await google.rate("google.upload.chunk", None)
+    await google.clear_faults()
     message = await ann.wait_for("your connection to Google Drive has ended", timeout=30)
     assert message.button("connect") is not None
     await connect(ann, google, AMY)
@@ -346,7 +346,7 @@ async def test_a_restart_in_the_middle_loses_no_file_and_makes_no_second(
     ann, content = people(), os.urandom(6_000_000)
     async with start_bot():
         await connect(ann, google, AMY)
-        await google.rate("google.upload.chunk", 2_000_000)
+        await google.rate("google.upload.chunk", 200_000)
         await ann.send_document(content, "kept.bin")
         message = await ann.wait_for("kept.bin")
         await until_uploading(google)
@@ -365,7 +365,7 @@ async def test_another_account_does_not_get_the_files_of_the_first(
     """Unfinished uploads are cancelled and the person told."""
     ann = people()
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 500_000)
+    await google.rate("google.upload.chunk", 100_000)
     await ann.send_document(os.urandom(4_000_000), "first.bin")
     await ann.wait_for("first.bin")
     await until_uploading(google)

@@ -120,7 +120,7 @@ async def test_what_is_answered_at_once_shows_no_typing(
 
 
 @pytest.mark.one_way("off")
-@pytest.mark.timing(answer=2, busy_after=1)
+@pytest.mark.timing(answer=5, busy_after=1)
 async def test_an_action_that_telegram_refuses_or_has_no_time_for_changes_nothing(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
@@ -129,7 +129,7 @@ async def test_an_action_that_telegram_refuses_or_has_no_time_for_changes_nothin
     await connect(ann, google, AMY)
     await silence(google)
     await google.fault("telegram.sendChatAction", "status", status=429, retry_after=1, count=None)
-    async with within(1.5, 10):
+    async with within(4.5, 13):
         await ann.send("/status")
         await ann.wait_for("does not answer")
     # Of all calls some are of connecting, where that took long.
@@ -148,7 +148,7 @@ async def test_typing_is_shown_in_the_topic_in_which_it_was_asked(
         ann.topic = await telegram.make_topic(ann.id, "Letters")
     await ann.send("/status")
     await ann.wait_for("does not answer")
-    assert ann.topics_of_actions() == [ann.topic]
+    await until(lambda: ann.topics_of_actions() == [ann.topic])
 
 
 def threads_at_work() -> list[str]:
@@ -215,7 +215,7 @@ async def test_whatever_google_does_a_question_ends_and_its_thread_is_free(
 
 
 @pytest.mark.one_way("on")
-@pytest.mark.timing(answer=0.5)
+@pytest.mark.timing(answer=3)
 async def test_a_refresh_goes_on_to_its_save_though_nobody_waits_for_it(
     bot: RunningBot, google: GoogleControls, people: People
 ) -> None:
@@ -223,9 +223,10 @@ async def test_a_refresh_goes_on_to_its_save_though_nobody_waits_for_it(
     ann = people()
     await connect(ann, google, AMY)
     await google.expire_access_tokens()
-    await google.fault("google.token.refresh", "latency", seconds=3)
+    await google.fault("google.token.refresh", "latency", seconds=60)
     await ann.send("/status")
     await ann.wait_for("does not answer")
+    await google.clear_faults()
     await until(lambda: '"token_refreshed"' in bot.log.getvalue())
     await ann.send("/status")
     await ann.wait_for("Connected")
@@ -338,13 +339,14 @@ async def test_a_disconnection_that_waits_for_google_is_not_said_to_be_cancelled
     """Nobody can end it any more; it goes on, and says so."""
     ann = people()
     await connect(ann, google, AMY)
-    await google.fault("google.revoke", "latency", seconds=4)
+    await google.fault("google.revoke", "latency", seconds=60)
     await ann.send("/disconnect")
     await ann.tap("Yes", await ann.wait_for("Disconnect your Google Drive?"))
     await until_struck(google, "google.revoke")
     await ann.send("/cancel")
     await ann.wait_for("There is nothing to cancel")
     assert times_told(ann, "Disconnected.") == 0
+    await google.clear_faults()
     await ann.wait_for("Disconnected.", since=0)
 
 
@@ -357,12 +359,13 @@ async def test_a_disconnection_that_fails_after_nobody_waited_for_it_says_so(
     ann = people()
     await connect(ann, google, AMY)
     (bot.folder / "preferences" / "token_501.folder.json" / "in the way").mkdir(parents=True)
-    await google.fault("google.revoke", "latency", seconds=3)
+    await google.fault("google.revoke", "latency", seconds=60)
     await ann.send("/disconnect")
     await ann.tap("Yes", await ann.wait_for("Disconnect your Google Drive?"))
     await ann.wait_for("I go on by myself, and say so here when it is done")
+    await google.clear_faults()
     await ann.wait_for("Something is wrong with this bot's set-up")
-    assert '"handler_failed"' in bot.log.getvalue()
+    await until(lambda: '"handler_failed"' in bot.log.getvalue())
 
 
 @pytest.mark.one_way("on")
@@ -472,7 +475,7 @@ async def test_cancel_means_a_file_that_is_just_being_taken_in_and_none_sent_lat
 
 
 @pytest.mark.one_way("off")
-@pytest.mark.timing(answer=2)
+@pytest.mark.timing(answer=5)
 async def test_after_a_restart_what_needs_no_google_is_answered_beside_what_does(
     start_bot: StartBot, google: GoogleControls, people: People, upkeep: Upkeep
 ) -> None:
@@ -485,6 +488,6 @@ async def test_after_a_restart_what_needs_no_google_is_answered_beside_what_does
     await silence(google, "google.drive.*")
     await ann.start()  # whom a bot may write to
     async with start_bot(WEB_PORT=0):
-        await ann.wait_for("How it works", 1.5, since=0)
+        await ann.wait_for("How it works", since=0)
         assert said_nothing_of_google(ann) == 0
         await until(lambda: said_nothing_of_google(ann) == 2)

@@ -32,7 +32,7 @@ WITH: dict[str, Any] = {"ALLOWED_USER_IDS": "501,502", "WEB_PORT": 0}
 async def two_files_in_line(bot: RunningBot, google: GoogleControls, ann: Person) -> None:
     """One on its way, one behind it, and the process stops."""
     await connect(ann, google, AMY)
-    await google.rate("google.upload.chunk", 20_000)
+    await google.rate("google.upload.chunk", 5_000)
     await ann.send_document(b"1" * 100_000, "first.bin")
     await ann.send_document(b"2" * 100_000, "second.bin")
     await until_uploading(google)

@@ -403,7 +403,7 @@ def test_each_owner_is_of_one_moment_while_another_process_writes(
         for number in count():
             if number >= 4 and len(generations) > 2:
                 break  # the writer was at it
-            report = back_up(store, tmp_path / f"{number}.dkb")
+            report = back_up(store, tmp_path / f"{number}.dkb", lease_seconds=30)
             assert report.is_complete
             for held in held_in(tmp_path / f"{number}.dkb").values():
                 credential = held.credential

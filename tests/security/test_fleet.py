@@ -35,11 +35,13 @@ class Fleet:
     def __init__(self, world: World, clock: FrozenDateTimeFactory) -> None:
         self.world, self.clock = world, clock
         self.heard: list[tuple[str, str]] = []
+        self.patience = 30.0
+        """Seconds for an answer of Google's: no more than that are none, of a busy machine."""
         self._sweep = self._with(world.client)
 
     def _with(self, client: GoogleClient) -> Sweep:
         custody = self.world.new_custody(
-            oauth=self.world.new_oauth(timeout_seconds=1.0),
+            oauth=self.world.new_oauth(timeout_seconds=self.patience),
             clients=(client,),
             sweep=SweepOptions(concurrency=8),
         )
@@ -114,8 +116,14 @@ def google_says(kind: str, **options: object) -> Trouble:
     @asynccontextmanager
     async def trouble(fleet: Fleet) -> AsyncIterator[None]:
         await fleet.world.google.fault("google.token.refresh", kind, count=0, **options)
+        if kind == "hang":  # which is waited for
+            fleet.patience = 1.0
+            await fleet.restart()
         yield
         await fleet.world.google.clear_faults()
+        if kind == "hang":
+            fleet.patience = 30.0
+            await fleet.restart()
 
     return trouble
 

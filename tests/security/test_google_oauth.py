@@ -122,7 +122,7 @@ async def test_an_answer_that_came_while_the_process_stood_still_is_read(world: 
 
     def stand_still() -> None:
         stands_still.set()
-        time.sleep(1.2)
+        time.sleep(3)
 
     def answer(listener: socket.socket) -> None:
         connection, _ = listener.accept()
@@ -136,7 +136,7 @@ async def test_an_answer_that_came_while_the_process_stood_still_is_read(world: 
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         google = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        oauth = GoogleOAuth(OAuthEndpoints(*[google] * 4), timeout_seconds=0.8)
+        oauth = GoogleOAuth(OAuthEndpoints(*[google] * 4), timeout_seconds=2.5)
         answering = threading.Thread(target=answer, args=(listener,))
         answering.start()
         grant = await oauth.refresh(world.client, DEAD)

@@ -273,10 +273,11 @@ async def test_one_owners_unknown_key_is_skipped_and_counted(world: World) -> No
 async def test_one_hanging_owner_holds_up_nobody(world: World) -> None:
     """The time-out ends the waiting; the refresh itself goes on to its save."""
     await connect_all(world, owners(5), 5)
-    await world.google.fault("google.token.refresh", "latency", seconds=4, count=1)
-    keeper = Keeper(world, timeout=timedelta(seconds=1.5))
+    await world.google.fault("google.token.refresh", "latency", seconds=60, count=1)
+    keeper = Keeper(world, timeout=timedelta(seconds=4))
     report = await keeper.run()
     assert (report.refreshed, report.transient, report.results) == (4, 1, {"timeout": 1})
+    await world.google.clear_faults()
     await keeper.custody.workers.close()
     assert all(
         credential is not None and credential.generation == 2
@@ -287,13 +288,15 @@ async def test_one_hanging_owner_holds_up_nobody(world: World) -> None:
 async def test_stopping_lets_what_is_under_way_be_saved(world: World) -> None:
     """And asks for nobody else."""
     await connect_all(world, owners(6), 5)
-    await world.google.fault("google.token.refresh", "latency", seconds=2, count=0)
+    await world.google.fault("google.token.refresh", "latency", seconds=60, count=0)
     keeper = Keeper(world, concurrency=2)
     running = asyncio.create_task(keeper.run())
     await until_struck(world.google, "google.token.refresh", 2)
     keeper.sweep.stop()
     report = await running
     assert report.ended_by == "stopped"
+    keeper.custody.workers.stop()
+    await world.google.clear_faults()
     await keeper.custody.workers.close()
     assert await world.refreshes() == 2
     newer = [c for c in map(world.store.load, owners(6)) if c and c.generation == 2]

@@ -406,7 +406,7 @@ class ALeaseIsTakenInTwoSteps(MemoryStorage):
     def _lease(self, name: str) -> MemoryLease | OperatorFault | None:
         if name in self.shelf.leases:
             return None
-        time.sleep(0.02)
+        time.sleep(0.1)
         lease = self.shelf.leases[name] = MemoryLease(name, self.shelf)
         return lease
 

@@ -256,7 +256,7 @@ def test_a_reseal_beside_writes_loses_none(backend: Backend) -> None:
     def convert(raw: bytes) -> bytes:
         if not writer.is_alive() and writer.ident is None:
             writer.start()
-        writer.join(0.03)  # a storage that keeps writers away does so until this is over
+        writer.join(0.5)  # a storage that keeps writers away does so until this is over
         return raw
 
     assert backend.storage.reseal(page("one"), convert, None) == "changed"

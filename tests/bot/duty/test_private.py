@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 
 from sandbox.clients.person import Person
+from sandbox.ports import free_port
 from security.credential import Owner
 from sheets.people.kinds import OF_PEOPLE
 from tests.bot.duty.conftest import Depot, Planner, StartDepot
@@ -149,9 +149,7 @@ async def test_the_address_opens_the_calendar_beside_the_bot(
     start_depot: StartDepot, people: People
 ) -> None:
     """Until it is revoked; then it is as one that never was."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    ann = people()
+    port, ann = free_port(), people()
     pages = {"PUBLIC_URL": f"http://localhost:{port}", "WEB_PORT": port}
     async with start_depot(**pages, **CLIENT) as depot, httpx.AsyncClient() as http:
         await ann.start()
