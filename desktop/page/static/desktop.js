@@ -22,11 +22,13 @@ if (form) {
   let chosen = [...input.files];
   let isAdding = false;
 
+  // As they will be called: marks in a name that turn writing round would turn all that follow.
+  const namesOf = (files) => files.map((file) => file.name.replace(/\p{Bidi_Control}/gu, "")).join(" · ");
   const show = () => {
-    const names = chosen.map((file) => file.name);
-    shown.textContent = names.length ? names.join(" · ") : asked;
-    note.textContent = !names.length ? limits : isAdding ? note.dataset.storing : note.dataset.chosen;
-    clear.hidden = !names.length || isAdding;
+    const isAny = chosen.length > 0;
+    shown.textContent = isAny ? namesOf(chosen) : asked;
+    note.textContent = !isAny ? limits : isAdding ? note.dataset.storing : note.dataset.chosen;
+    clear.hidden = !isAny || isAdding;
   };
   const choose = (files) => {
     chosen = files;
@@ -55,7 +57,7 @@ if (form) {
     const gone = files.filter((_, at) => read[at].status === "rejected");
     if (!gone.length) return false;
     choose(chosen.filter((file) => !gone.includes(file)));
-    unread.querySelector("[data-names]").textContent = gone.map((file) => file.name).join(" · ");
+    unread.querySelector("[data-names]").textContent = namesOf(gone);
     unread.hidden = false;
     return true;
   };
