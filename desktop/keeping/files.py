@@ -47,13 +47,13 @@ def write(system: System, path: Path, data: bytes) -> None:
     """Replace a file, durably: after a crash the old or the new content is there, whole."""
     staged = path.with_name(f".{path.name}.tmp")
     staged.unlink(missing_ok=True)  # left by a crash
-    with os.fdopen(system.create(staged), "wb") as opened:
-        opened.write(data)
-        opened.flush()
-        os.fsync(opened.fileno())
     try:
+        with os.fdopen(system.create(staged), "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
         staged.replace(path)
-    except OSError:  # a folder is in its place
+    except OSError:  # the disk is full, or a folder is in its place
         staged.unlink(missing_ok=True)
         raise
     system.sync_folder(path.parent)

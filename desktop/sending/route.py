@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 import upload
-from desktop.keeping.credentials import AccessToken, DesktopCredentialManager, Pairing
+from desktop.keeping.credentials import DesktopCredentialManager, Pairing
 from desktop.queue.records import Record
 from desktop.queue.shelf import Shelf
 from desktop.sending.cloud import Cloud, fresh
@@ -174,10 +174,11 @@ class Route:
         def new_session(address: SecretStr) -> None:
             self.shelf.change(record.id, session=address)
 
+        self._token(Cloud(pairing.cloud, self.network, stop), pairing, None)
+        answered()
         drive = self._drive(pairing, stop)
         with closing(drive.connections):
             folder = drive.ensure_folder(pairing.name)
-            answered()
             file_id = record.file_id
             if not file_id:
                 file_id = drive.new_file_id()
@@ -209,21 +210,20 @@ class Route:
         cloud = Cloud(pairing.cloud, self.network, stop)
 
         def tokens(rejected: SecretStr | None) -> DriveToken:
-            its = self.credentials.of(pairing.department)
-            kept = its.token if its is not None else None
-            if kept is None or not fresh(kept) or kept.value == rejected:
-                kept = cloud.token(pairing, _digest(rejected))
-                self.credentials.keep_token(
-                    pairing.department, kept.value, kept.expires_at, asked_by=pairing.key
-                )
-            return _token(kept)
+            return self._token(cloud, pairing, rejected)
 
         http, cache = Http(self.network), self._cache_of(pairing.department)
         return Drive(self._api(self.google), authorized(tokens, http), cache, stop)
 
-
-def _token(kept: AccessToken) -> DriveToken:
-    return DriveToken(kept.value, kept.expires_at)
+    def _token(self, cloud: Cloud, pairing: Pairing, rejected: SecretStr | None) -> DriveToken:
+        its = self.credentials.of(pairing.department)
+        kept = its.token if its is not None else None
+        if kept is None or not fresh(kept) or kept.value == rejected:
+            kept = cloud.token(pairing, _digest(rejected))
+            self.credentials.keep_token(
+                pairing.department, kept.value, kept.expires_at, asked_by=pairing.key
+            )
+        return DriveToken(kept.value, kept.expires_at)
 
 
 def _digest(token: SecretStr | None) -> str | None:

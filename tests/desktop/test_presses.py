@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from config import Settings
+from desktop.keeping import files
 from desktop.keeping.system import this_system
 from desktop.page.texts import Texts
 from desktop.page.words import said_of, why_it_waits
@@ -31,7 +33,7 @@ from tests.desktop.test_hostile import FILE_ID
 from tests.desktop.test_keeping import PAIRING, add, manager, shelf_in
 from tests.desktop.test_saying import BOTH_KEYS, PRESSED
 from tests.desktop.test_uploading import waits
-from tests.journeys import out_of_place, until
+from tests.journeys import out_of_place, until, until_struck
 from tests.pages.clock import NOW
 from tests.security.kit import AMY
 from tests.web.kit import RunningWeb
@@ -211,6 +213,21 @@ def test_a_token_of_the_key_before_is_not_kept_for_one_that_may_not(tmp_path: Pa
     assert manager(tmp_path).pairings == (PAIRING,)
 
 
+class NoRoom(type(KIND)):  # type: ignore[misc]
+    """A file can be made, and nothing be written into it."""
+
+    def create(self, path: Path) -> int:
+        """As a system does."""
+        os.close(super().create(path))
+        return os.open("/dev/full", os.O_WRONLY)
+
+
+def test_a_full_disk_is_left_nothing_of_what_it_did_not_take(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="space"):
+        files.write(NoRoom(), tmp_path / "record", b"some of it")
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_file_that_is_gone_is_said_to_be_no_page(tmp_path: Path) -> None:
     """Its record is lost, and somebody has cleared its content away."""
     kept = manager(tmp_path)
@@ -234,3 +251,24 @@ async def test_that_the_history_is_longer_than_the_page_is_said(tmp_path: Path) 
         page = (await desk.browser.get("/live")).text
     assert "2 older uploads are not shown" in re.sub("[\u2066-\u2069]", "", page)
     assert page.count("data-link") == 200
+
+
+async def test_a_google_that_is_silent_is_not_called_a_cloud_that_wakes(
+    web: RunningWeb, google: GoogleControls, tmp_path: Path
+) -> None:
+    """The cloud has given its token: it is awake."""
+    await web.authorise(google, AMY)
+    async with paired_desktop(
+        web,
+        tmp_path / "desk",
+        may=("upload", "token"),
+        google_api_endpoint=web.settings.google_api_endpoint,
+    ) as desk:
+        await google.fault("google.drive.files.list", "hang", count=None)
+        await desk.add(("甲.pdf", pdf()))
+        await until_struck(google, "google.drive.files.list")
+        live = desk.services.sender.live(desk.records[0].id)
+        assert live is not None
+        assert live.stage == "beginning"
+        await google.clear_faults()
+        await desk.until("done")
