@@ -29,6 +29,7 @@ _NAMES: Final = {
     "table": "table",
 }
 _MONTHS_NAME: Final = re.compile(r"(民國)?\s*\{\w+\}\s*年?度?月?份?")
+_WITHOUT_YEAR: Final = "titles without a year: in December, the next is last January's perhaps"
 _SHOWN: Final = 8
 """Texts that are listed as not understood."""
 
@@ -175,7 +176,8 @@ def _written(
     yield f"spreadsheet = {_text(reading.spreadsheet)}"
     yield f"gid = {one.gid}" if one.tab is None else f"tab = {_text(one.tab)}"
     if one.tab is not None and is_monthly(one.tab):
-        yield "months = [0, 1]"
+        has_year = re.search(r"\{(yyyy|yy|roc)\}", one.tab)
+        yield "months = [0, 1]" if has_year else f"months = [0]  # {_WITHOUT_YEAR}"
     yield f"kind = {_text(one.kind)}"
     for key, alias in one.titles.items():
         yield f"{key} = [{_text(alias)}]"

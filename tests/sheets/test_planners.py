@@ -192,6 +192,8 @@ def test_a_tab_for_each_month_is_one_sheet_whatever_it_is_called() -> None:
         )
         found = parse_shapes(text, {"tanhae"})
         assert [*found] == ["tanhae.roster"]
+        # 1月 is of this year's January: not to be taken for the next one's in December.
+        assert found["tanhae.roster"].shape.months == ((0, 1) if tabs is year else (0,))
         assert "# 1 people, 1 cells" in text
     text = guess(open_answer(answer(*year)), "tanhae", date(2025, 12, 5))
     shape = parse_shapes(text, {"tanhae"})["tanhae.roster"].shape
