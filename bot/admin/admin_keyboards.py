@@ -38,15 +38,15 @@ def confirm_held(t: Texts, count: int) -> InlineKeyboardMarkup:
     )
 
 
-def alarm(t: Texts, name: str, *, may_block: bool) -> InlineKeyboardMarkup:
+def alarm(t: Texts, id: str, *, may_block: bool) -> InlineKeyboardMarkup:
     """A key looks stolen.
 
     Args:
-        name: the alarm's.
+        id: the alarm's.
         may_block: whether it is about a key that still opens something.
     """
-    block = [button(t.label("🚫 Block this key"), f"alarm:block:{name}")] if may_block else []
-    return keyboard(block, [button(t.label("👌 It is fine"), f"alarm:fine:{name}")])
+    block = [button(t.label("🚫 Block this key"), f"alarm:block:{id}")] if may_block else []
+    return keyboard(block, [button(t.label("👌 It is fine"), f"alarm:fine:{id}")])
 
 
 def quarantine(

@@ -81,7 +81,7 @@ def _message(alarm: Alarm, client: Client | None, department: str, t: Texts) -> 
                 t,
             ),
         ]
-        return "\n\n".join(paragraphs), admin_keyboards.alarm(t, alarm.name, may_block=False)
+        return "\n\n".join(paragraphs), admin_keyboards.alarm(t, alarm.id, may_block=False)
     facts.insert(0, t.tr("Department: {department}", department=department))
     paragraphs = [
         t.tr("🔑 <b>A key looks stolen: {label}</b>", label=client.label),
@@ -100,7 +100,7 @@ def _message(alarm: Alarm, client: Client | None, department: str, t: Texts) -> 
         )
     )
     may_block = client.is_active
-    return "\n\n".join(paragraphs), admin_keyboards.alarm(t, alarm.name, may_block=may_block)
+    return "\n\n".join(paragraphs), admin_keyboards.alarm(t, alarm.id, may_block=may_block)
 
 
 def _seen(alarm: Alarm, t: Texts) -> str:
@@ -126,12 +126,12 @@ def _seen(alarm: Alarm, t: Texts) -> str:
 async def decide(update: Update, context: BotContext) -> None:
     """The buttons below an alarm: block the key, or leave it."""
     await acknowledge(update.callback_query)
-    action, _, name = argument_of(update.callback_query).partition(":")
+    action, _, which = argument_of(update.callback_query).partition(":")
     core, t = context.core, context.t
     by = who.user(int(context.owner.key))
     try:
         going_on = await core.workers.read(core.alerts.alarms.open)
-        alarm = next((one for one in going_on if one.name == name), None)
+        alarm = next((one for one in going_on if one.id == which), None)
         if alarm is None:
             text = t.tr("👌 That is over already: somebody has dealt with it.")
         elif action == "block":
@@ -144,7 +144,7 @@ async def decide(update: Update, context: BotContext) -> None:
                 id=alarm.client,
             )
         else:
-            await core.workers.run(core.alerts.alarms.dismiss, name)
+            await core.workers.run(core.alerts.alarms.dismiss, which)
             client = await core.workers.read(core.alerts.computers.find, alarm.client)
             if client is not None and client.state == "blocked" and client.because:
                 await core.key_stops.unblock(alarm.client, by)

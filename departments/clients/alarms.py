@@ -70,6 +70,11 @@ class Alarm(Kept):
     over_at: float | None = None
 
     @property
+    def id(self) -> str:
+        """Of this one: the next of the same kind about the same key has another."""
+        return f"{self.name}:{round(self.since * 1000)}"
+
+    @property
     def owner(self) -> Owner | None:
         """Whose key it is; None: nobody's."""
         return Owner.parse(f"department:{self.department}") if self.department else None
@@ -149,9 +154,13 @@ class Alarms:
 
         self._shelf.change(alarm.name, how)
 
-    def dismiss(self, name: str) -> Alarm | None:
-        """Somebody says that it is fine; None: there is no such alarm, or it is over."""
-        found = next((one for one in self._all() if one.name == name), None)
+    def dismiss(self, which: str) -> Alarm | None:
+        """Somebody says that it is fine; None: there is no such alarm, or it is over.
+
+        Args:
+            which: its id; or its name, be it whichever of that.
+        """
+        found = next((one for one in self._all() if which in (one.id, one.name)), None)
         return self._end(
             found, [Event("client_dismissed", found.owner, found.code)] if found else []
         )
@@ -168,8 +177,8 @@ class Alarms:
         now = self._storage.now()
 
         def how(found: Alarm | None) -> Alarm | None:
-            is_open = found is not None and found.over_at is None
-            return found.model_copy(update={"over_at": now}) if found and is_open else None
+            is_it = found is not None and (found.since, found.over_at) == (alarm.since, None)
+            return found.model_copy(update={"over_at": now}) if found and is_it else None
 
         ended = self._shelf.change(alarm.name, how, lambda kept: events or ())
         if ended is not None:

@@ -173,9 +173,9 @@ class ClientDesk:
         """An administrator says that an alarm is none; False: it is over already.
 
         Args:
-            alarm: its document's name.
+            alarm: its id, or its document's name.
         """
-        self._alarmed.pop(alarm, None)
+        self._alarmed.pop(alarm.partition(":")[0], None)
         return await self._workers.run(self.alarms.dismiss, alarm) is not None
 
     async def write_all(self) -> None:

@@ -170,6 +170,28 @@ async def test_of_guessed_keys_there_is_none_to_be_blocked(
         await root.wait_for("Noted.")
 
 
+async def test_the_button_of_an_earlier_alarm_ends_no_later_one(
+    start_bot: StartBot, people: People
+) -> None:
+    """A third machine has come since, of which whoever taps may not have read yet."""
+    root = people(900, "Root")
+    async with start_bot(ADMIN_USER_IDS="900") as bot:
+        by_hand(bot)
+        await root.start()
+        client, alarms = await computer(bot), bot.services.core.alerts.alarms
+        await see(bot, "client_second_machine", client)
+        first = await root.wait_for(STOLEN)
+        assert await asyncio.to_thread(alarms.dismiss, f"client_second_machine.{client.id}")
+        await see(bot, "client_second_machine", client)
+        await root.tap("It is fine", first)
+        await root.wait_for("over already")
+        assert len(await asyncio.to_thread(alarms.open)) == 1
+        (second,) = await said_to(root, STOLEN)  # in the place of the first it says that it is over
+        await root.tap("It is fine", second)
+        await root.wait_for("Noted.")
+        assert await asyncio.to_thread(alarms.open) == []
+
+
 async def test_once_it_is_over_its_buttons_change_nothing(
     start_bot: StartBot, people: People
 ) -> None:
@@ -180,10 +202,11 @@ async def test_once_it_is_over_its_buttons_change_nothing(
         client = await computer(bot)
         await see(bot, "client_other_department", client)
         told = await root.wait_for(STOLEN)
-        name = f"client_other_department.{client.id}"
+        [going_on] = await asyncio.to_thread(bot.services.core.alerts.alarms.open)
+        assert going_on.id.startswith(f"client_other_department.{client.id}:")
         assert [b.callback_data for b in told.buttons] == [
-            f"alarm:block:{name}",
-            f"alarm:fine:{name}",
+            f"alarm:block:{going_on.id}",
+            f"alarm:fine:{going_on.id}",
         ]
         await asyncio.to_thread(
             bot.services.core.alerts.computers.revoke, client.id, "operator:command"

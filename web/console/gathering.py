@@ -226,7 +226,7 @@ def _trouble(alarm: Alarm) -> Trouble:
     return Trouble(
         alarm.code,
         alarm.since,
-        alarm=alarm.name,
+        alarm=alarm.id,
         client=alarm.client,
         label=alarm.label,
         count=alarm.count,
