@@ -155,7 +155,7 @@ SCENES: Final[Mapping[str, Scene]] = {
             File("會議紀錄.pdf", 0.1, "refused", "no_pdf"),
             File("全線圖資.pdf", 312, "refused", "too_big"),
             File("空白.pdf", 0, "refused", "empty"),
-            File("12 月班表公告.pdf", 0.8, "same"),
+            File("11 月日報.pdf", 3.1, "same", content=f"{_PAST[0].name} {_PAST[0].hours_ago}"),
             *_PAST,
         )
     ),
