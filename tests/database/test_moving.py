@@ -59,7 +59,7 @@ class World:
         folder: Path,
         place: Place,
         keyring: TokenEncryption = KEYRING,
-        lease_seconds: float = 1,
+        lease_seconds: float = 30,
     ) -> None:
         engine = self.engine = place.engine()
         self.keyring = keyring
@@ -234,9 +234,13 @@ def test_a_database_with_an_installation_of_its_own_is_left_alone(there: World) 
 
 
 @pytest.mark.parametrize("side", ["files", "rows"])
-def test_beside_a_running_bot_nothing_is_moved(there: World, side: str) -> None:
+def test_beside_a_running_bot_nothing_is_moved(
+    there: World, side: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     there.rows.prepare()
-    with bot_stopped(getattr(there, side)):  # as a bot, it holds its lease for as long as it runs
+    # As a bot, it holds its lease for as long as it runs.
+    with bot_stopped(getattr(there, side)), monkeypatch.context() as patched:
+        patched.setattr(there.rows, "lease_seconds", 1)  # so long it is looked whether it does
         for dry_run in (True, False):
             with pytest.raises(OperatorFault, match="running"):
                 there.run("sql", dry_run=dry_run)
