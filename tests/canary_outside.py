@@ -135,11 +135,13 @@ async def plant_documents(stage: Stage, ann: Person, *others: Person) -> None:
 
 async def flood(stage: Stage, ann: Person) -> None:
     """More than is kept of one person's; the first without room is named to them."""
-    await stage.google.fault("telegram.sendMessage", "latency", seconds=3, owner=str(ann.id))
+    owner = str(ann.id)
+    held = await stage.google.fault("telegram.sendMessage", "latency", seconds=60, owner=owner)
     for number in range(12):
         name, caption = stage.world.file_name("txt"), stage.world.new("caption")
         await ann.send_document(b"flood %d" % number, name, caption=caption)
     await ann.wait_for("I have taken nothing", since=0)
+    await stage.google.ask("DELETE", f"/faults/{held}")
     await stage.says('"update_refused"')
 
 

@@ -391,7 +391,7 @@ async def hesitate(stage: Stage, ann: Person) -> None:
     await ann.wait_for("Cancelled")
     account = await stage.connected(ann)
     await ann.wait_for("is in your Drive")
-    await google.fault("google.upload.start", "latency", seconds=2, owner=account)
+    await google.fault("google.upload.start", "latency", seconds=60, owner=account)
     await ann.send_document(b"cancelled", stage.world.file_name("txt"))
     message = await ann.wait_for("upload starts in a moment")
     await ann.tap("Cancel", message)
@@ -564,10 +564,11 @@ async def lose_messages(stage: Stage, ann: Person) -> None:
 async def block(stage: Stage, ann: Person) -> None:
     """Leave while a file is on its way."""
     account = await stage.connected(ann)
-    await stage.google.fault("google.upload.start", "latency", seconds=2, owner=account)
+    held = await stage.google.fault("google.upload.start", "latency", seconds=60, owner=account)
     await ann.send_document(os.urandom(20), stage.world.file_name("txt"))
     await ann.wait_for("upload starts in a moment")
     await ann.block()
+    await stage.google.ask("DELETE", f"/faults/{held}")
     await stage.says('"user_blocked_bot"')
 
 
