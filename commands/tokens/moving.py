@@ -65,10 +65,10 @@ def move(
 ) -> None:
     """Move everything into the database, or back into files, and empty where it was.
 
-    DATABASE_URL must be set, and every bot and command stopped. Each document is compared on the
-    other side before anything is removed. Stopped half way, it goes on when run again; until it has
-    ended, at most one of the two sides serves. Exit code 1: something could not be carried, and
-    nothing was removed.
+    DATABASE_URL must be set, and every bot, web process and command stopped. Each document is
+    compared on the other side before anything is removed. Stopped half way, it goes on when run
+    again; until it has ended, at most one of the two sides serves. Exit code 1: something could not
+    be carried, and nothing was removed.
     """
     settings = read_settings(env_file)
     database = settings.database

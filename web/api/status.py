@@ -48,7 +48,7 @@ class SheetStatus(BaseModel):
     sheet: str = Field(description="Its name in the settings.")
     title: str = Field(description="What people call it.")
     state: SheetState = Field(description=f"{STATE_SAYS} `never`: it was never looked at.")
-    looked_at: datetime | None = Field(None, description="When Google answered last.")
+    looked_at: datetime | None = Field(None, description="When the last answered look began.")
     changed_at: datetime | None = Field(None, description="When there was a new version last.")
     held: list[str] = Field(
         description="The months of which a version waits for an administrator; an empty text: "

@@ -99,7 +99,7 @@ class StandingAnswer(Answer):
     sheet: str
     title: str
     state: SheetState = Field(description=STATE_SAYS)
-    looked_at: datetime | None = Field(None, description="When Google answered last.")
+    looked_at: datetime | None = Field(None, description="When the last answered look began.")
     changed_at: datetime | None = Field(None, description="When there was a new version last.")
     trouble: str | None = Field(None, description="With `unread`, for administrators: which.")
     because: str | None = Field(None, description="The same in a sentence, in English.")
