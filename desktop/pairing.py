@@ -14,7 +14,7 @@ from desktop.sending.cloud import Cloud, address_of
 from security.errors import CustodyError
 from security.google.network import Network
 
-_HEARD_SECONDS: Final = 5.0
+_HEARD_SECONDS: Final = 60.0
 
 
 @dataclass

@@ -67,6 +67,7 @@ async def test_an_authorised_department_is_not_said_to_be_none_while_files_wait_
         await google.fault("google.upload.chunk", "hang", count=None)
         await web.authorise(google, AMY)
         await desk.browser.post(f"/files/{desk.records[0].id}/now", headers=PRESSED)
+        await until_struck(google, "google.upload.chunk", 2)
         page = await desk.until_it_says("✓ authorised")
         assert "has not authorised Google Drive" not in page
         assert len(re.findall("In the queue", page)) == 2
@@ -102,7 +103,7 @@ async def test_what_was_said_of_the_key_before_holds_for_this_one_no_more(tmp_pa
         desk.services.credentials.keep(again)
         desk.services.sender.wake()
         answers.set()
-        await desk.until("done", seconds=10)
+        await desk.until("done")
 
 
 def test_what_is_asked_again_is_said_to_wait_until_the_cloud_says_otherwise() -> None:
