@@ -78,12 +78,12 @@ class Sender:
         """Something has changed: this file, or all, need wait no longer.
 
         Args:
-            added: there is one more, which asks for those that wait for an administrator.
+            added: it is that there is one more; for what others wait is as true as before.
         """
         with self._wanted:
             for each, live in self._live.items():
                 if (wait := live.wait) is not None and id in ("", each):
-                    live.wait = wait if added and wait.is_of_all else wait.ended
+                    live.wait = Wait(wait.why, time.monotonic()) if added else wait.ended
             self._wanted.notify_all()
 
     def cancel(self, id: str) -> None:
