@@ -123,7 +123,10 @@ _WAITS: Final = {
     "here": (
         "wait",
         N_("Waiting"),
-        N_("Something went wrong on this computer. It is tried again by itself."),
+        N_(
+            "Something went wrong on this computer. It is tried again by itself; where this lasts, "
+            "tell whoever installed Drivekeeper."
+        ),
     ),
 }
 """Sign, word and next step, by `Wait.why`."""
