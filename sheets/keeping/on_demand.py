@@ -27,6 +27,7 @@ class OnDemand:
         Args:
             most: looks a minute at one spreadsheet.
         """
+        self.patience_seconds = PATIENCE_SECONDS
         self._mirror = mirror
         self._limit = Limit(FixedWindowRateLimiter(MemoryCounts()), parse(f"{most} per minute"))
 
@@ -37,7 +38,7 @@ class OnDemand:
             department: its slug.
         """
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience_seconds):
                 await self._mirror.catch_up(department)
         except TimeoutError:
             pass

@@ -119,8 +119,9 @@ async def sheets_web(
     monkeypatch: pytest.MonkeyPatch,
     **changes: Any,
 ) -> AsyncIterator[SheetsWeb]:
-    """Everything is set up, and nothing was read yet."""
+    """Everything is set up, and nothing was read yet. Whoever opens a page waits until it is."""
     await be_there(google)
     settings = {**sheet_settings(folder, sandbox), **changes}
     async with running_web(sandbox, folder / "user_data", keys, monkeypatch, **settings) as web:
+        web.sheets.on_demand.patience_seconds = 60
         yield SheetsWeb(web, google, await web.sign_in())

@@ -62,6 +62,21 @@ async def test_a_sheet_is_read_when_its_page_is_opened_and_again_by_its_button(
             assert word in someone.text
 
 
+async def test_a_page_does_not_wait_for_google_for_longer_than_a_person_would(
+    front: SheetsWeb,
+) -> None:
+    """It shows what there is, and the look goes on."""
+    await front.google.fault("google.sheets.get", "latency", seconds=60)
+    front.web.sheets.on_demand.patience_seconds = 0.2
+    async with person(front) as someone:
+        await someone.open(ROSTER)
+        assert "This spreadsheet was never read yet" in someone.text
+        await front.google.clear_faults()
+        front.web.sheets.on_demand.patience_seconds = 60
+        await someone.open(ROSTER)
+        assert "林以晴" in someone.text
+
+
 async def test_one_of_two_who_decide_at_once_has_decided(front: SheetsWeb) -> None:
     """The other one is told that somebody else has; the trail and the version say who."""
     await front.sync()
