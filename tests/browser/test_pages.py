@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,6 +20,7 @@ from tests.installed import needs
 from tests.pages.demo import FINE, NOW, PAGES, SECOND, STATES
 from tests.pages.server import Demo, served
 from tests.pages.sheet_demo import STATES as SHEET_STATES
+from web.site.pages import Problem
 from web.site.settings.views import Card, SettingsPage
 
 pytestmark = needs("chromium")
@@ -27,10 +29,7 @@ ADDRESSES = (
     *(f"/settings/google?state={state}" for state in PAGES),
     "/console/enter/abc",
     *(f"/sign-in/{news}" for news in ("plain", "left", "left_everywhere", "over")),
-    *(
-        f"/problem/{kind}"
-        for kind in ("not_found", "forbidden", "over", "too_many", "unavailable", "failed")
-    ),
+    *(f"/problem/{kind}" for kind in get_args(Problem)),
 )
 CONSOLE = tuple(
     f"/console?state={state}" for state in CONSOLE_PAGES if not state.startswith("news_")
